@@ -1,0 +1,1 @@
+"""The embedded database: model in, answer out."""

@@ -1,0 +1,1 @@
+"""Arithmetic on vectors and scores; no I/O, no state."""

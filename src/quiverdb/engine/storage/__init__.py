@@ -1,0 +1,1 @@
+"""Bytes on disk or in memory: rows, append-only files, manifest, lock."""

@@ -1,0 +1,109 @@
+"""Errors, as one tree. Every class carries fields that a program can read besides the sentence for people.
+
+::
+
+    QuiverError
+    ├── InvalidInputError (ValueError)      the request is wrong            field
+    ├── NotFoundError (LookupError)         no such collection, point, …    kind, name
+    ├── AlreadyExistsError (ValueError)     the name is taken               kind, name
+    ├── UnsupportedError                    a backend lacks a feature       feature, backend
+    ├── ClosedError (RuntimeError)          used after close, or in a fork
+    └── StorageError (OSError)              the disk                        path
+        ├── LockedError                     another process writes here     path, owner
+        ├── FormatError                     a folder of another version     path, found, supported
+        └── CorruptionError                 damaged bytes                   path
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlreadyExistsError",
+    "ClosedError",
+    "CorruptionError",
+    "FormatError",
+    "InvalidInputError",
+    "LockedError",
+    "NotFoundError",
+    "QuiverError",
+    "StorageError",
+    "UnsupportedError",
+]
+
+
+class QuiverError(Exception):
+    """Base of all errors that QuiverDB raises on purpose.
+
+    >>> try:
+    ...     raise InvalidInputError("size must be positive", field="size")
+    ... except QuiverError as error:
+    ...     print(error)
+    size must be positive
+    """
+
+
+class InvalidInputError(QuiverError, ValueError):
+    """Tell what was wrong with a request; ``field`` names the part, when one is to blame."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFoundError(QuiverError, LookupError):
+    """Tell that nothing of this ``kind`` has this ``name``."""
+
+    def __init__(self, message: str, *, kind: str, name: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.name = name
+
+
+class AlreadyExistsError(QuiverError, ValueError):
+    """Tell that something of this ``kind`` has this ``name`` already."""
+
+    def __init__(self, message: str, *, kind: str, name: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.name = name
+
+
+class UnsupportedError(QuiverError, NotImplementedError):
+    """Tell that ``backend`` lacks ``feature``."""
+
+    def __init__(self, feature: str, backend: str, advice: str = "") -> None:
+        super().__init__(f"{feature} is not supported by {backend}." + (f" {advice}" if advice else ""))
+        self.feature = feature
+        self.backend = backend
+
+
+class ClosedError(QuiverError, RuntimeError):
+    """Tell that a database was used after it was closed, or in a forked child."""
+
+
+class StorageError(QuiverError, OSError):
+    """Tell that the file or folder ``path`` could not be read or written."""
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class LockedError(StorageError, RuntimeError):
+    """Tell that another process writes to ``path``; ``owner`` describes it."""
+
+    def __init__(self, message: str, *, path: str, owner: str) -> None:
+        super().__init__(message, path=path)
+        self.owner = owner
+
+
+class FormatError(StorageError):
+    """Tell that ``path`` has format ``found``, while this release reads ``supported``."""
+
+    def __init__(self, message: str, *, path: str, found: int, supported: int) -> None:
+        super().__init__(message, path=path)
+        self.found = found
+        self.supported = supported
+
+
+class CorruptionError(StorageError):
+    """Tell that the bytes of ``path`` are not those that were written."""

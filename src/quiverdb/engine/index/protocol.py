@@ -31,7 +31,7 @@ class Rows(Protocol):
     def id(self, offset: int) -> PointId:
         """Return the id of the point at ``offset``."""
 
-    def offset(self, id: PointId) -> int | None:  # noqa: A002
+    def offset(self, id: PointId) -> int | None:
         """Return the offset of the live point with this id."""
 
     def payload(self, offset: int) -> Payload:

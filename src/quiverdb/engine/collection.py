@@ -1,0 +1,360 @@
+"""One collection: its writer, its readers, and the switch from one view to the next.
+
+Writes take turns. A write is staged on the present view, appended to the files, committed to the rows, and only
+then installed: indexes and view change together under ``_state``. Readers take a view and go on without locks;
+what they ask of the indexes must still belong to their view, or they start again on a newer one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+from pyroaring import BitMap
+
+from quiverdb.database import ScrollRequest
+from quiverdb.engine.executor import Executor
+from quiverdb.engine.filter.compile import compile_filter
+from quiverdb.engine.grouping import group_hits
+from quiverdb.engine.index.sparse import SparseIndex
+from quiverdb.engine.order import IdOrder, in_value_order
+from quiverdb.engine.schema import change_schema, indexed, patched
+from quiverdb.engine.score.distance import Offsets
+from quiverdb.engine.segment import Segment
+from quiverdb.engine.source import StaleViewError
+from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
+from quiverdb.engine.transaction import Transaction
+from quiverdb.engine.view import Domain, View
+from quiverdb.errors import ClosedError, InvalidInputError, NotFoundError, UnsupportedError
+from quiverdb.model.collection import (
+    CollectionInfo,
+    CollectionPatch,
+    FieldIndexInfo,
+    Status,
+)
+from quiverdb.model.filter import Filter
+from quiverdb.model.point import PointId, VectorValue
+from quiverdb.model.query import FacetQuery, GroupQuery, OrderBy, PayloadSelector, Query, VectorSelector
+from quiverdb.model.result import FacetHit, Group, Hit, Page, Record, WriteResult
+from quiverdb.model.write import (
+    CreateFieldIndex,
+    CreateVector,
+    DeleteFieldIndex,
+    DeleteVector,
+    PointOperation,
+    SchemaOperation,
+    WriteOperation,
+)
+
+__all__ = ["Collection"]
+
+_T = TypeVar("_T")
+_ATTEMPTS = 4
+_CACHED_FILTERS = 64
+_SCHEMA_OPERATIONS = (CreateFieldIndex, DeleteFieldIndex, CreateVector, DeleteVector)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Collection:
+    """Hold one collection, on disk in ``folder`` or in memory.
+
+    ``find`` returns another collection of the database by name, for lookups; ``notify`` wakes the optimizer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        segment: Segment,
+        store: RowStore | None,
+        *,
+        find: Callable[[str], Collection],
+        notify: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.error: str | None = None
+        """What stopped the background work, if anything did."""
+        self.last_write = time.monotonic()
+        self.segment = segment
+        self.store = store
+        self.writer = threading.RLock()
+        """Held by whoever changes the segment: writers, and the optimizer when it publishes."""
+        self._state = threading.RLock()
+        self._view = segment.view()
+        self._find = find
+        self._notify = notify
+        self._selected: dict[bytes, tuple[tuple[int, int], dict[str | None, Domain]]] = {}
+        self._order = IdOrder()
+        self._closed = False
+
+    @property
+    def view(self) -> View:
+        """The present view."""
+        if self._closed:
+            raise ClosedError(f"collection {self.name!r} was used after its database was closed")
+        return self._view
+
+    # Writing
+
+    def write(self, operations: Sequence[WriteOperation], *, wait: bool) -> list[WriteResult]:
+        """Apply operations in order, all or none; points that an operation named in vain are reported at the end."""
+        points: list[PointOperation] = []
+        for operation in operations:
+            if not isinstance(operation, _SCHEMA_OPERATIONS):
+                points.append(operation)
+            elif len(operations) > 1:
+                raise InvalidInputError("a change of the schema must be the only operation of its request")
+            else:
+                return [self._change_schema(operation, sync=wait)]
+        with self.writer:
+            transaction = Transaction(self.view, self._matching)
+            sequences = [transaction.apply(operation) for operation in points]
+            before = {name: file.state for name, file in self.segment.files().items()}
+            change = self.segment.stage(transaction)
+            self._commit(
+                Commit(
+                    state=self.segment.state(change),
+                    offsets=np.concatenate(
+                        [np.array(change.changed, np.int64), change.first + np.arange(len(change.ids))]
+                    ),
+                    ids=change.changed_ids + change.ids,
+                    rows=np.concatenate([change.changed_rows, change.rows]),
+                    removed=change.removed,
+                ),
+                sync=wait,
+                undo=lambda: self.segment.rewind(before),
+            )
+            with self._state:
+                self.segment.install(change)
+                self._view = self.segment.view()
+        self.last_write = time.monotonic()
+        self._notify()
+        if transaction.missing is not None:
+            raise NotFoundError(
+                f"No point with id {transaction.missing} found", kind="point", name=str(transaction.missing)
+            )
+        return [WriteResult(sequence, "completed" if wait else "acknowledged") for sequence in sequences]
+
+    def _change_schema(self, operation: SchemaOperation, *, sync: bool) -> WriteResult:
+        with self.writer:
+            segment, view = self.segment, self.view
+            schema = change_schema(view.schema, operation)
+            sequence = view.sequence + 1
+            added = None
+            state = msgspec.structs.replace(segment.state(), sequence=sequence)
+            if isinstance(operation, CreateVector):
+                added = segment.prepare_vector(operation.name, schema)
+                if added is not None:
+                    state.files[segment.file_name(operation.name, schema)] = added.state
+            self._commit(self._settings(state, schema), sync=sync)
+            with self._state:
+                segment.sequence, segment.schema = sequence, schema
+                segment.adapt(operation, added)
+                self._view = segment.view()
+                self._selected.clear()
+        self._notify()
+        return WriteResult(sequence, "completed" if sync else "acknowledged")
+
+    def update(self, patch: CollectionPatch) -> None:
+        """Change settings."""
+        with self.writer:
+            schema = patched(self.view.schema, patch)
+            self._commit(self._settings(self.segment.state(), schema), sync=True)
+            with self._state:
+                self.segment.schema = schema
+                self._view = self.segment.view()
+        self._notify()
+
+    def _settings(self, state: SegmentState, schema: Schema) -> Commit:
+        none = np.empty(0, np.int64)
+        return Commit(state=state, offsets=none, ids=[], rows=self.segment.rows[:0], schema=schema)
+
+    def _commit(self, commit: Commit, *, sync: bool, undo: Callable[[], None] = lambda: None) -> None:
+        if self.store is None:
+            return
+        try:
+            self.store.commit(commit, sync=sync)
+        except BaseException:
+            undo()
+            raise
+
+    def _matching(self, filter: Filter) -> BitMap:
+        return self.domain(self._view, None, filter).offsets
+
+    # What the executor asks: see ``Source``
+
+    @contextmanager
+    def _indexes_of(self, view: View) -> Iterator[Segment]:
+        with self._state:
+            if self._view.stamp != view.stamp:
+                raise StaleViewError
+            yield self.segment
+
+    def domain(self, view: View, name: str | None, filter: Filter) -> Domain:
+        key = _encode(filter)
+        found = self._selected.get(key)
+        if found is None or found[0] != view.stamp:
+            with self._indexes_of(view) as segment:
+                everywhere = Domain(compile_filter(filter, view, segment.fields))
+                found = view.stamp, {None: everywhere}
+                if len(self._selected) >= _CACHED_FILTERS:
+                    del self._selected[next(iter(self._selected))]
+                self._selected[key] = found
+        domains = found[1]
+        domain = domains.get(name)
+        if domain is None and name is not None:
+            domain = domains[name] = Domain(domains[None].offsets & view.with_vector(name))
+        return domain or domains[None]
+
+    def sparse_index(self, view: View, name: str) -> SparseIndex:
+        with self._indexes_of(view) as segment:
+            index = segment.sparse[name]
+            if not index.built:
+                for offset in view.with_vector(name):
+                    index.add(offset, view.sparse(offset)[index.slot])
+                index.built = True
+            return index
+
+    def vector(self, view: View, collection: str, name: str, id: PointId) -> VectorValue | None:
+        if collection:
+            return self._find(collection).stored_vector(name, id)
+        with self._indexes_of(view):
+            offset = view.offset(id)
+        return None if offset is None else view.vector(name, offset)
+
+    def stored_vector(self, name: str, id: PointId) -> VectorValue | None:
+        """Return one vector of a point."""
+        with self._state:
+            view = self.view
+            offset = view.offset(id)
+        if name not in view.schema.slots:
+            raise InvalidInputError(f"Not existing vector name error: {name}", field="vector")
+        return None if offset is None else view.vector(name, offset)
+
+    def ordered(self, view: View, allowed: BitMap, order: OrderBy, k: int | None) -> tuple[Offsets, list[int | float]]:
+        with self._indexes_of(view) as segment:
+            values, offsets = segment.fields.range_values(order.key, view)
+        return in_value_order(view, values, offsets, allowed, order, k)
+
+    def by_id(self, view: View, allowed: BitMap, start: PointId | None, k: int) -> Offsets:
+        with self._indexes_of(view):
+            return self._order.page(view, allowed, start, k)
+
+    # Reading
+
+    def _read(self, read: Callable[[Executor], _T]) -> _T:
+        for _ in range(_ATTEMPTS):
+            try:
+                return read(Executor(self, self.view))
+            except StaleViewError:
+                continue
+        with self._state:
+            return read(Executor(self, self.view))
+
+    def query(self, query: Query) -> list[Hit]:
+        """Answer one query."""
+        return self._read(lambda executor: executor.hits(query))
+
+    def query_groups(self, query: GroupQuery) -> list[Group]:
+        """Answer a query in groups."""
+        lookup = self._find(query.lookup_collection) if query.lookup_collection else None
+        groups = self._read(lambda executor: group_hits(executor, query))
+        if lookup is None:
+            return groups
+        raise UnsupportedError("Lookup by group", "the embedded engine")
+
+    def scroll(self, request: ScrollRequest) -> Page:
+        """Return a page of points."""
+        limit, shown = request.limit, (request.with_payload, request.with_vectors)
+
+        def read(executor: Executor) -> Page:
+            view = executor.view
+            allowed = view.live if request.filter is None else self.domain(view, None, request.filter).offsets
+            if request.order_by is not None:
+                found, values = self.ordered(view, allowed, request.order_by, limit)
+                return Page(executor.records(found.tolist(), *shown, values), None)
+            offsets = self.by_id(view, allowed, request.offset, limit + 1).tolist()
+            following = view.ids[offsets[limit]] if len(offsets) > limit else None
+            return Page(executor.records(offsets[:limit], *shown), following)
+
+        return self._read(read)
+
+    def retrieve(
+        self, ids: Sequence[PointId], with_payload: PayloadSelector, with_vectors: VectorSelector
+    ) -> list[Record]:
+        """Return the points that exist, each once, in the order asked."""
+        with self._state:
+            view = self.view
+            found = [view.offset(id) for id in dict.fromkeys(ids)]
+        offsets = [offset for offset in found if offset is not None]
+        return Executor(self, view).records(offsets, with_payload, with_vectors)
+
+    def count(self, filter: Filter | None) -> int:
+        """Count points."""
+        if filter is None:
+            return len(self.view.live)
+        return self._read(lambda executor: self.domain(executor.view, None, filter).size)
+
+    def facet(self, query: FacetQuery) -> list[FacetHit]:
+        """Count points by payload value."""
+
+        def read(executor: Executor) -> list[FacetHit]:
+            view = executor.view
+            allowed = view.live if query.filter is None else self.domain(view, None, query.filter).offsets
+            with self._indexes_of(view) as segment:
+                counts = segment.fields.facet(query.key, view, allowed)
+            return [FacetHit(value, count) for value, count in counts[: query.limit]]
+
+        return self._read(read)
+
+    def info(self, *, working: bool) -> CollectionInfo:
+        """Report the state; ``working`` tells whether background work is due or under way."""
+        with self._state:
+            view = self.view
+            schema = {
+                key: FieldIndexInfo(index, self.segment.fields.points(key, view))
+                for key, index in view.schema.fields.items()
+            }
+        status = Status.RED if self.error else Status.YELLOW if working else Status.GREEN
+        return CollectionInfo(
+            status=status,
+            points_count=len(view.live),
+            indexed_vectors_count=sum(indexed(view, name) for name in view.graphs),
+            segments_count=1,
+            spec=view.schema.spec,
+            payload_schema=schema,
+            created_at=view.schema.created_at,
+            error=self.error,
+        )
+
+    # For the optimizer, which holds ``writer``
+
+    def publish(self, commit: Commit, install: Callable[[], None]) -> None:
+        """Commit what background work has made and show it to readers."""
+        self._commit(commit, sync=True)
+        with self._state:
+            install()
+            self._view = self.segment.view()
+
+    def swap(self, commit: Commit, segment: Segment) -> None:
+        """Commit a compacted segment and put it in the place of the present one."""
+        self._commit(commit, sync=True)
+        with self._state:
+            self.segment = segment
+            self._view = segment.view()
+            self._order = IdOrder()
+            self._selected.clear()
+
+    def close(self) -> None:
+        """Release the files; queries under way finish on their memory maps."""
+        with self.writer, self._state:
+            if self._closed:
+                return
+            self._closed = True
+            self.segment.close()
+            if self.store is not None:
+                self.store.close()

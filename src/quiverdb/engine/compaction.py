@@ -1,0 +1,149 @@
+"""Compaction: copy what lives to new files and leave the space of dead points behind.
+
+The copy, and its graphs, are made from a view while reads and writes go on. Then, under the writer lock, the
+points that came or changed meanwhile are added, one transaction switches the rows to the new epoch, and the old
+files are unlinked; views that still read them keep them open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from quiverdb.engine.collection import Collection
+from quiverdb.engine.index.hnsw import Graph
+from quiverdb.engine.schema import effective_hnsw, effective_optimizers
+from quiverdb.engine.segment import Segment
+from quiverdb.engine.storage.rows import Commit, GraphState
+from quiverdb.engine.view import View, to_array
+
+__all__ = ["compact", "wasteful"]
+
+_RECORD_GARBAGE = 1 << 24
+_BATCH = 8192
+
+
+def wasteful(segment: Segment) -> bool:
+    """Tell whether enough points or record bytes are dead to make compaction worth while."""
+    settings = effective_optimizers(segment.schema.spec)
+    dead = segment.count - len(segment.live)
+    if dead >= max(1, settings.vacuum_min_vector_number or 0) and dead > segment.count * (
+        settings.deleted_threshold or 0.0
+    ):
+        return True
+    return segment.garbage > _RECORD_GARBAGE and 2 * segment.garbage > segment.records.size
+
+
+def compact(collection: Collection, stop: Callable[[], bool]) -> None:
+    """Compact a collection, unless ``stop`` says to leave it or its schema changes meanwhile."""
+    old, view = collection.segment, collection.view
+    new = Segment.create(old.folder, old.schema, old.epoch + 1)
+    kept = to_array(view.live)
+    try:
+        _copy(view, kept, new)
+        graphs = _graphs(new, view, stop)
+        if stop() or not _switch(collection, old, new, view, kept, graphs):
+            _discard(new)
+            return
+    except BaseException:
+        _discard(new)
+        raise
+    _discard(old)
+
+
+def _copy(view: View, offsets: npt.NDArray[np.int64], new: Segment) -> None:
+    """Append the points at ``offsets`` to the files and rows of ``new``."""
+    rows = view.rows[offsets].copy()
+    for start in range(0, len(offsets), _BATCH):
+        chosen = offsets[start : start + _BATCH]
+        for name, file in new.vectors.items():
+            file.append(np.ascontiguousarray(view.dense(name)[chosen]).data)
+        parts = [part for offset in chosen.tolist() for part in view.record(offset)]
+        lengths = rows[["payload", "extra"]][start : start + _BATCH]
+        sizes = lengths["payload"].astype(np.int64) + lengths["extra"]
+        position = new.records.append(b"".join(parts))
+        rows["position"][start : start + _BATCH] = position + np.cumsum(sizes) - sizes
+    new.adopt([view.ids[offset] for offset in offsets.tolist()], rows)
+
+
+def _graphs(new: Segment, view: View, stop: Callable[[], bool]) -> dict[str, Graph]:
+    graphs = {}
+    for name in view.graphs:
+        spec = new.schema.spec.vectors[name]
+        hnsw = effective_hnsw(new.schema.spec, spec)
+        rows = new.view().dense(name)
+        if len(rows) and hnsw.m:
+            graphs[name] = Graph.build(
+                spec, hnsw.m, hnsw.ef_construct or 0, rows, threads=hnsw.max_indexing_threads or 0, stop=stop
+            )
+    return graphs
+
+
+def _switch(
+    collection: Collection,
+    old: Segment,
+    new: Segment,
+    view: View,
+    kept: npt.NDArray[np.int64],
+    graphs: dict[str, Graph],
+) -> bool:
+    """Bring ``new`` up to the present and put it in the place of ``old``; False when the schema has changed."""
+    saved = {name: _saved(new, name, graph) for name, graph in graphs.items()}
+    with collection.writer:
+        now = collection.view
+        if collection.segment is not old or now.schema != view.schema:
+            return False
+        came = to_array(now.live - view.live)
+        changed = _changed(view, now, kept)
+        _copy(now, came, new)
+        _rewrite(now, kept[changed], changed, new)
+        dead = np.flatnonzero(~np.isin(kept, to_array(now.live), assume_unique=True))
+        new.remove(dead.tolist())
+        new.sequence = now.sequence
+        new.graphs = saved
+        new.index_vectors()
+        for file in new.files().values():
+            file.sync()
+        offsets = to_array(new.live)
+        commit = Commit(
+            state=new.state(),
+            offsets=offsets,
+            ids=[new.ids[offset] for offset in offsets.tolist()],
+            rows=new.rows[offsets],
+            replace_all=True,
+        )
+        collection.swap(commit, new)
+    return True
+
+
+def _changed(before: View, now: View, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the places in ``kept`` whose rows changed where they were and still live."""
+    different = before.rows[kept] != now.rows[kept]
+    alive = np.isin(kept, to_array(now.live), assume_unique=True)
+    return np.flatnonzero(different & alive)
+
+
+def _rewrite(now: View, offsets: npt.NDArray[np.int64], places: npt.NDArray[np.int64], new: Segment) -> None:
+    """Give points that are in ``new`` already the records that they have by now."""
+    for offset, place in zip(offsets.tolist(), places.tolist(), strict=True):
+        row = now.rows[offset].copy()
+        row["position"] = new.records.append(b"".join(now.record(offset)))
+        new.rows[place] = row
+
+
+def _saved(new: Segment, name: str, graph: Graph) -> tuple[Graph, GraphState]:
+    if new.folder is None:
+        return graph, GraphState(file="", covers=graph.covers, crc=0)
+    file = f"graph-{new.schema.slots[name]}-{graph.covers}.{new.epoch}"
+    crc = graph.save(new.folder / file)
+    return Graph.open(new.folder / file), GraphState(file=file, covers=graph.covers, crc=crc)
+
+
+def _discard(segment: Segment) -> None:
+    """Unlink the files of an epoch."""
+    if segment.folder is None:
+        return
+    for file in segment.folder.glob(f"*.{segment.epoch}"):
+        file.unlink(missing_ok=True)

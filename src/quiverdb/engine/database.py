@@ -1,0 +1,306 @@
+"""The embedded database: collections in a folder or in memory, behind the ``Database`` protocol."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from quiverdb.database import AliasChange, ScrollRequest
+from quiverdb.engine import opening
+from quiverdb.engine.collection import Collection
+from quiverdb.engine.optimizer import Optimizer
+from quiverdb.engine.schema import new_schema
+from quiverdb.engine.storage.files import storage_error
+from quiverdb.engine.storage.lock import WriterLock
+from quiverdb.engine.storage.manifest import Manifest, read_manifest, sync_folder, write_manifest
+from quiverdb.engine.validate import check_name, check_spec
+from quiverdb.errors import AlreadyExistsError, ClosedError, NotFoundError, UnsupportedError
+from quiverdb.model.collection import CollectionInfo, CollectionPatch, CollectionSpec
+from quiverdb.model.filter import Filter
+from quiverdb.model.point import PointId
+from quiverdb.model.query import FacetQuery, GroupQuery, MatrixQuery, PayloadSelector, Query, VectorSelector
+from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
+from quiverdb.model.write import WriteOperation
+
+__all__ = ["EngineDatabase"]
+
+MEMORY = ":memory:"
+_COLLECTIONS = "collections"
+
+_shared: dict[Path, EngineDatabase] = {}
+_shared_lock = threading.Lock()
+
+
+class EngineDatabase:
+    """Store collections in a folder, or in memory with the location ``":memory:"``.
+
+    Within a process all that open one folder share one database; ``close`` gives up one share. After a fork the
+    child must open the folder anew.
+
+    >>> from quiverdb.model.collection import Distance, VectorSpec
+    >>> with EngineDatabase.open(":memory:") as database:
+    ...     database.create_collection("docs", CollectionSpec({"": VectorSpec(4, Distance.COSINE)}))
+    ...     database.collection_names()
+    ['docs']
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self._mutex = threading.RLock()
+        self._collections: dict[str, Collection] = {}
+        self._aliases: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
+        self._shares = 1
+        self._closed = False
+        self._lock: WriterLock | None = None
+        self._optimizer = Optimizer(lambda: list(self._collections.values()))
+        if folder is not None:
+            self._load(folder)
+        _alive.add(self)
+
+    @classmethod
+    def open(cls, location: str | os.PathLike[str]) -> EngineDatabase:
+        """Open a folder, made if it is not there, or ``":memory:"``.
+
+        Raises ``LockedError`` when another process has the folder open, ``FormatError`` for a folder of another
+        version, ``CorruptionError`` for a damaged one.
+        """
+        if location == MEMORY:
+            return cls(None)
+        folder = Path(location).expanduser().resolve()
+        with _shared_lock:
+            database = _shared.get(folder)
+            if database is not None:
+                database._shares += 1
+                return database
+            database = _shared[folder] = cls(folder)
+            return database
+
+    def _load(self, folder: Path) -> None:
+        try:
+            (folder / _COLLECTIONS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, folder) from error
+        self._lock = WriterLock(folder)
+        try:
+            manifest = read_manifest(folder)
+            if manifest is None:
+                manifest = Manifest()
+                write_manifest(folder, manifest)
+            self._aliases, self._folders = dict(manifest.aliases), dict(manifest.collections)
+            for name, part in self._folders.items():
+                self._collections[name] = opening.open_collection(
+                    name, folder / _COLLECTIONS / part, find=self._find, notify=self._optimizer.notify
+                )
+            self._remove_orphans(folder)
+        except BaseException:
+            for collection in self._collections.values():
+                collection.close()
+            self._lock.release()
+            raise
+        if self._collections:
+            self._optimizer.notify()
+
+    def _remove_orphans(self, folder: Path) -> None:
+        """Delete the folders of collections whose creation or deletion a crash cut short."""
+        known = set(self._folders.values())
+        for part in (folder / _COLLECTIONS).iterdir():
+            if part.name not in known:
+                shutil.rmtree(part, ignore_errors=True)
+
+    def _find(self, name: str) -> Collection:
+        if self._closed:
+            raise ClosedError(f"the database {self._described} is closed: open it again")
+        found = self._collections.get(name) or self._collections.get(self._aliases.get(name, ""))
+        if found is None:
+            raise NotFoundError(f"Collection `{name}` doesn't exist!", kind="collection", name=str(name))
+        return found
+
+    @property
+    def _described(self) -> str:
+        return MEMORY if self.folder is None else str(self.folder)
+
+    def _write_manifest(self, folders: dict[str, str], aliases: dict[str, str]) -> None:
+        if self.folder is not None:
+            write_manifest(self.folder, Manifest(folders, aliases))
+        self._folders, self._aliases = folders, aliases
+
+    def create_collection(self, name: str, spec: CollectionSpec) -> None:
+        check_name(name, "collection")
+        check_spec(spec)
+        with self._mutex:
+            self._require_open()
+            if name in self._collections or name in self._aliases:
+                raise AlreadyExistsError(f"Collection `{name}` already exists!", kind="collection", name=name)
+            part = uuid.uuid4().hex
+            folder = None if self.folder is None else self.folder / _COLLECTIONS / part
+            collection = opening.create_collection(
+                name, folder, new_schema(spec, time.time()), find=self._find, notify=self._optimizer.notify
+            )
+            try:
+                if folder is not None:
+                    sync_folder(folder)
+                self._write_manifest({**self._folders, name: part}, self._aliases)
+            except BaseException:
+                collection.close()
+                if folder is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+            self._collections[name] = collection
+
+    def update_collection(self, name: str, patch: CollectionPatch) -> None:
+        self._find(name).update(patch)
+
+    def delete_collection(self, name: str) -> bool:
+        with self._mutex:
+            self._require_open()
+            name = self._aliases.get(name, name)
+            collection = self._collections.get(name)
+            if collection is None:
+                return False
+            folders = {key: part for key, part in self._folders.items() if key != name}
+            aliases = {alias: target for alias, target in self._aliases.items() if target != name}
+            part = self._folders.get(name)
+            self._write_manifest(folders, aliases)
+            del self._collections[name]
+        collection.close()
+        if self.folder is not None and part is not None:
+            shutil.rmtree(self.folder / _COLLECTIONS / part, ignore_errors=True)
+        return True
+
+    def collection_names(self) -> list[str]:
+        self._require_open()
+        return sorted(self._collections)
+
+    def has_collection(self, name: str) -> bool:
+        self._require_open()
+        return name in self._collections or name in self._aliases
+
+    def info(self, name: str) -> CollectionInfo:
+        collection = self._find(name)
+        return collection.info(working=self._optimizer.working(collection))
+
+    def update_aliases(self, changes: Sequence[AliasChange]) -> None:
+        with self._mutex:
+            self._require_open()
+            aliases = dict(self._aliases)
+            for change in changes:
+                self._apply_alias(aliases, change)
+            self._write_manifest(self._folders, aliases)
+
+    def _apply_alias(self, aliases: dict[str, str], change: AliasChange) -> None:
+        if change.rename is not None:
+            if change.rename not in aliases:
+                raise NotFoundError(f"Alias {change.rename} does not exist!", kind="alias", name=change.rename)
+            check_name(change.alias, "alias")
+            aliases[change.alias] = aliases.pop(change.rename)
+        elif change.collection is None:
+            if aliases.pop(change.alias, None) is None:
+                raise NotFoundError(f"Alias {change.alias} does not exist!", kind="alias", name=change.alias)
+        else:
+            check_name(change.alias, "alias")
+            if change.alias in self._collections:
+                raise AlreadyExistsError(
+                    f"Collection `{change.alias}` already exists!", kind="collection", name=change.alias
+                )
+            if change.collection not in self._collections:
+                raise NotFoundError(
+                    f"Collection `{change.collection}` doesn't exist!", kind="collection", name=change.collection
+                )
+            aliases[change.alias] = change.collection
+
+    def aliases(self) -> Mapping[str, str]:
+        self._require_open()
+        return dict(self._aliases)
+
+    def write(self, name: str, operations: Sequence[WriteOperation], *, wait: bool = True) -> list[WriteResult]:
+        return self._find(name).write(operations, wait=wait)
+
+    def query(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
+        collection = self._find(name)
+        return [collection.query(query) for query in queries]
+
+    def query_groups(self, name: str, query: GroupQuery) -> list[Group]:
+        return self._find(name).query_groups(query)
+
+    def matrix(self, name: str, query: MatrixQuery) -> Matrix:
+        raise UnsupportedError("The distance matrix", "the embedded engine")
+
+    def scroll(self, name: str, request: ScrollRequest) -> Page:
+        return self._find(name).scroll(request)
+
+    def retrieve(
+        self,
+        name: str,
+        ids: Sequence[PointId],
+        with_payload: PayloadSelector = True,
+        with_vectors: VectorSelector = False,
+    ) -> list[Record]:
+        return self._find(name).retrieve(ids, with_payload, with_vectors)
+
+    def count(self, name: str, filter: Filter | None = None, *, exact: bool = True) -> int:  # noqa: ARG002
+        return self._find(name).count(filter)
+
+    def facet(self, name: str, query: FacetQuery) -> list[FacetHit]:
+        return self._find(name).facet(query)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"the database {self._described} is closed: open it again")
+
+    def close(self) -> None:
+        with _shared_lock:
+            if self._closed:
+                return
+            self._shares -= 1
+            if self._shares > 0:
+                return
+            self._closed = True
+            if self.folder is not None:
+                _shared.pop(self.folder, None)
+            self._optimizer.stop()
+            for collection in self._collections.values():
+                collection.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._collections)} collections"
+        return f"<EngineDatabase {self._described}: {state}>"
+
+
+_alive: weakref.WeakSet[EngineDatabase] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Close every database in a forked child: threads and locks stayed with the parent."""
+    global _shared_lock
+    _shared_lock = threading.Lock()
+    _shared.clear()
+    for database in list(_alive):
+        database._closed = True
+        if database._lock is not None:
+            database._lock.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,106 @@
+"""Creating and opening collections: what is committed is checked, everything else is removed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from quiverdb.engine.collection import Collection
+from quiverdb.engine.index.hnsw import Graph, checksum
+from quiverdb.engine.segment import Segment
+from quiverdb.engine.storage.files import DiskFile, storage_error
+from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
+from quiverdb.errors import CorruptionError
+
+__all__ = ["create_collection", "open_collection"]
+
+_log = logging.getLogger("quiverdb")
+_ROWS = "rows.sqlite"
+_VERIFIED_BYTES = 1 << 30
+"""Checksums are compared on open up to this size; reading more would make opening slow."""
+
+
+def create_collection(
+    name: str,
+    folder: Path | None,
+    schema: Schema,
+    *,
+    find: Callable[[str], Collection],
+    notify: Callable[[], None],
+) -> Collection:
+    """Create an empty collection, in a new ``folder`` or in memory."""
+    if folder is None:
+        return Collection(name, Segment.create(None, schema), None, find=find, notify=notify)
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    store = RowStore(folder / _ROWS)
+    segment = Segment.create(folder, schema)
+    store.commit(
+        Commit(
+            state=segment.state(), offsets=segment.rows["position"][:0], ids=[], rows=segment.rows[:0], schema=schema
+        ),
+        sync=True,
+    )
+    return Collection(name, segment, store, find=find, notify=notify)
+
+
+def open_collection(
+    name: str,
+    folder: Path,
+    *,
+    find: Callable[[str], Collection],
+    notify: Callable[[], None],
+) -> Collection:
+    """Open a collection as of its last commit; raises ``CorruptionError`` when its bytes are damaged."""
+    if not (folder / _ROWS).exists():
+        raise CorruptionError(
+            f"{folder / _ROWS} is missing: restore the folder from a snapshot or backup", path=str(folder / _ROWS)
+        )
+    store = RowStore(folder / _ROWS)
+    segment = None
+    try:
+        schema, state = store.read_meta()
+        segment = Segment.open(folder, schema, state, store.read_points(state))
+        _verify(segment)
+        _open_graphs(segment, state)
+        _remove_leftovers(folder, segment)
+    except BaseException:
+        if segment is not None:
+            segment.close()
+        store.close()
+        raise
+    return Collection(name, segment, store, find=find, notify=notify)
+
+
+def _verify(segment: Segment) -> None:
+    files = segment.files().values()
+    if sum(file.size for file in files) <= _VERIFIED_BYTES:
+        for file in files:
+            if isinstance(file, DiskFile):
+                file.verify()
+
+
+def _open_graphs(segment: Segment, state: SegmentState) -> None:
+    """Open the published graphs; one that is lost or damaged will be built again."""
+    names = {str(slot): name for name, slot in segment.schema.slots.items()}
+    for key, graph in state.graphs.items():
+        path = (segment.folder or Path()) / graph.file
+        name = names.get(graph.file.split("-")[1], key)
+        if name not in segment.vectors or not path.exists():
+            continue
+        if path.stat().st_size > _VERIFIED_BYTES or checksum(path) == graph.crc:
+            segment.graphs[name] = Graph.open(path), graph
+        else:
+            _log.warning("%s has damaged bytes; the graph will be built again", path)
+
+
+def _remove_leftovers(folder: Path, segment: Segment) -> None:
+    """Delete files that no commit names: of an epoch or a graph that a crash cut short, or that were replaced."""
+    known = {segment.path(name).name for name in segment.files()}
+    known |= {state.file for _, state in segment.graphs.values()}
+    for file in folder.iterdir():
+        if file.name not in known and not file.name.startswith(_ROWS):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,185 @@
+"""Background work: graphs are built and extended, and the space of dead points is reclaimed.
+
+One thread serves all collections of a database. It works on views, so that reads and writes go on, and takes a
+collection's writer lock only to publish. A graph is extended
+
+- at once when many points are outside it, and when writing has paused with a noticeable number outside;
+- seldom when only a few are outside, because every extension writes the whole graph anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from quiverdb.engine.collection import Collection
+from quiverdb.engine.compaction import compact, wasteful
+from quiverdb.engine.index.hnsw import Graph
+from quiverdb.engine.schema import effective_hnsw, effective_optimizers
+from quiverdb.engine.storage.rows import Commit, GraphState
+from quiverdb.engine.view import View
+from quiverdb.errors import ClosedError
+
+__all__ = ["Optimizer"]
+
+_log = logging.getLogger("quiverdb")
+
+URGENT = 0.2
+"""Share of uncovered points that is indexed while writing goes on."""
+NOTICEABLE = 0.01
+"""Share of uncovered points that is indexed as soon as writing pauses."""
+_PAUSE = 0.05
+_SELDOM = 10.0
+"""A graph with few points outside rests this many times as long as writing it took."""
+_ROUND = 1.0
+
+
+class Optimizer:
+    """Run the background work of a database, in a thread that starts when there is something to do."""
+
+    def __init__(self, collections: Callable[[], Iterable[Collection]]) -> None:
+        self._collections = collections
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._rest: dict[tuple[int, str], float] = {}
+        self._busy: Collection | None = None
+
+    def notify(self) -> None:
+        """Tell that something was written."""
+        self._wake.set()
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None and not self._stopping.is_set():
+                    self._thread = threading.Thread(target=self._run, name="quiverdb-optimizer", daemon=True)
+                    self._thread.start()
+
+    def working(self, collection: Collection) -> bool:
+        """Tell whether work on a collection is under way or due soon."""
+        if self._busy is collection:
+            return True
+        view = collection.view
+        return any(_share(view, name) >= NOTICEABLE for name in _indexable(view)) or wasteful(collection.segment)
+
+    def stop(self) -> None:
+        """Stop after the step at hand; a graph under way is published as far as it came."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            waiting = False
+            for collection in list(self._collections()):
+                try:
+                    waiting |= self._serve(collection)
+                except ClosedError:
+                    continue
+                except Exception as error:  # the thread must outlive one bad collection
+                    collection.error = f"{type(error).__name__}: {error}"
+                    _log.exception("background work on collection %r failed", collection.name)
+                finally:
+                    self._busy = None
+            self._wake.wait(_PAUSE if waiting else _ROUND * 60)
+
+    def _serve(self, collection: Collection) -> bool:
+        """Do what is due for a collection; tell whether something is due later."""
+        later = False
+        if wasteful(collection.segment):
+            self._busy = collection
+            compact(collection, self._stopping.is_set)
+        for name in _indexable(collection.view):
+            due = self._due(collection, name)
+            later |= due is False
+            if due:
+                self._busy = collection
+                self._extend(collection, name)
+                later = True
+        return later
+
+    def _due(self, collection: Collection, name: str) -> bool | None:
+        """Tell whether to extend a graph: yes, not yet (False), or nothing to do (None)."""
+        view = collection.view
+        share = _share(view, name)
+        if share == 0:
+            return None
+        idle = time.monotonic() - collection.last_write >= _PAUSE
+        if share >= URGENT or (idle and share >= NOTICEABLE):
+            return True
+        return idle and time.monotonic() >= self._rest.get((id(collection), name), 0.0)
+
+    def _extend(self, collection: Collection, name: str) -> None:
+        segment, view = collection.segment, collection.view
+        spec = view.schema.spec.vectors[name]
+        hnsw = effective_hnsw(view.schema.spec, spec)
+        known = segment.graphs.get(name)
+        base = segment.folder / known[1].file if known and segment.folder and known[1].file else None
+        graph = Graph.build(
+            spec,
+            hnsw.m or 0,
+            hnsw.ef_construct or 0,
+            view.dense(name),
+            base=base,
+            known=known[0] if known and base is None else None,
+            threads=hnsw.max_indexing_threads or 0,
+            stop=self._stopping.is_set,
+        )
+        view.vectors[name].release()
+        started = time.monotonic()
+        _publish(collection, segment, name, graph)
+        self._rest[id(collection), name] = time.monotonic() + _SELDOM * (time.monotonic() - started)
+
+
+def _indexable(view: View) -> list[str]:
+    """Return the dense vectors that have, or are large enough for, a graph."""
+    threshold = effective_optimizers(view.schema.spec).indexing_threshold or 0
+    found = []
+    for name, spec in view.schema.spec.vectors.items():
+        if not effective_hnsw(view.schema.spec, spec).m or threshold == 0:
+            continue
+        row = spec.size * np.dtype(view.dense(name).dtype).itemsize
+        if name in view.graphs or len(view.with_vector(name)) * row >= threshold * 1024:
+            found.append(name)
+    return found
+
+
+def _share(view: View, name: str) -> float:
+    """Return the share of the offsets that the graph does not cover."""
+    graph = view.graphs.get(name)
+    covered = graph.covers if graph else 0
+    return (view.count - covered) / max(1, view.count)
+
+
+def _publish(collection: Collection, segment: Any, name: str, graph: Graph) -> None:
+    """Write a graph under a name of its own, commit that name, and drop the file it replaces."""
+    if graph.covers == 0:
+        return
+    state = GraphState(file="", covers=graph.covers, crc=0)
+    if segment.folder is not None:
+        file = f"graph-{segment.schema.slots[name]}-{graph.covers}.{segment.epoch}"
+        crc = graph.save(segment.folder / file)
+        state = GraphState(file=file, covers=graph.covers, crc=crc)
+        graph = Graph.open(segment.folder / file)
+    with collection.writer:
+        if collection.segment is not segment or name not in segment.vectors:
+            return
+        old = segment.graphs.get(name)
+
+        def install() -> None:
+            segment.graphs[name] = graph, state
+
+        described = segment.state()
+        described = msgspec.structs.replace(described, graphs={**described.graphs, name: state})
+        none = np.empty(0, np.int64)
+        collection.publish(Commit(state=described, offsets=none, ids=[], rows=segment.rows[:0]), install)
+    if old is not None and segment.folder is not None and old[1].file and old[1].file != state.file:
+        (segment.folder / old[1].file).unlink(missing_ok=True)

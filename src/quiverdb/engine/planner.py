@@ -1,0 +1,44 @@
+"""The choice between scanning and walking the graph, by what each would cost.
+
+Costs are in microseconds, fitted on two-core x86 machines (``bench/README.md`` tells how to repeat the
+measurement); only their ratio matters.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Plan", "plan"]
+
+DEPTH_MARGIN = 24
+"""Added to the depth asked for: the codes that the graph walks are coarser than the vectors."""
+NARROW = 0.4
+"""Below this share of allowed points the depth grows in proportion, so that recall stays."""
+
+_ROW, _ROW_PER_NUMBER = 0.01, 1.8e-4
+_STEP, _STEP_PER_NUMBER = 0.7, 4e-3
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Say how to search: with ``depth`` on the graph plus a scan of what it does not cover, or a scan alone."""
+
+    depth: int | None
+    candidates: int
+
+
+def plan(*, allowed: int, covered: int, tail: int, size: int, ef: int, k: int) -> Plan:
+    """Plan a search for the best ``k`` of ``allowed`` points.
+
+    ``covered`` is the number of offsets in the graph, ``tail`` the number of allowed points outside it, ``size``
+    the number of components per vector, ``ef`` the depth asked for.
+    """
+    candidates = k + max(k, 10)
+    share = (allowed - tail) / covered if covered else 0.0
+    if share <= 0:
+        return Plan(None, candidates)
+    depth = max(ef + DEPTH_MARGIN, candidates)
+    if share < NARROW:
+        depth = int(depth * NARROW / share)
+    row = _ROW + size * _ROW_PER_NUMBER
+    walk = depth * (_STEP + size * _STEP_PER_NUMBER) + tail * row
+    return Plan(None if allowed * row <= walk else depth, candidates)

@@ -1,0 +1,143 @@
+"""Changes of a collection's settings, as pure functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from quiverdb.engine.filter.paths import parse_path
+from quiverdb.engine.storage.rows import Schema
+from quiverdb.engine.validate import MAX_SLOTS, check_vector_name, check_vector_spec
+from quiverdb.engine.view import View
+from quiverdb.errors import AlreadyExistsError, InvalidInputError
+from quiverdb.model.collection import CollectionPatch, CollectionSpec, HnswSpec, OptimizerSpec, VectorSpec
+from quiverdb.model.defaults import HNSW, OPTIMIZERS
+from quiverdb.model.write import (
+    CreateFieldIndex,
+    CreateVector,
+    DeleteFieldIndex,
+    DeleteVector,
+    SchemaOperation,
+)
+
+__all__ = ["change_schema", "effective_hnsw", "effective_optimizers", "indexed", "new_schema", "patched"]
+
+
+def new_schema(spec: CollectionSpec, created_at: float) -> Schema:
+    """Give every vector of a new collection its slot."""
+    names = [*spec.vectors, *spec.sparse_vectors]
+    return Schema(
+        spec=spec,
+        slots={name: slot for slot, name in enumerate(names)},
+        next_slot=len(names),
+        fields={},
+        created_at=created_at,
+    )
+
+
+def change_schema(schema: Schema, operation: SchemaOperation) -> Schema:
+    """Return the settings after a schema operation."""
+    match operation:
+        case CreateFieldIndex(key, index):
+            parse_path(key)
+            return msgspec.structs.replace(schema, fields=schema.fields | {key: index})
+        case DeleteFieldIndex(key):
+            return msgspec.structs.replace(schema, fields=_without(schema.fields, key))
+        case CreateVector(name, spec):
+            return _with_vector(schema, name, spec)
+        case DeleteVector(name):
+            return _without_vector(schema, name)
+
+
+def _with_vector(schema: Schema, name: str, spec: Any) -> Schema:
+    if name in schema.slots:
+        raise AlreadyExistsError(f"vector {name!r} exists already", kind="vector", name=name)
+    if schema.next_slot >= MAX_SLOTS:
+        raise InvalidInputError(
+            f"a collection can have had {MAX_SLOTS} vector names at most; copy it to a new collection", field="vectors"
+        )
+    collection = schema.spec
+    if isinstance(spec, VectorSpec):
+        check_vector_spec(name, spec)
+        collection = msgspec.structs.replace(collection, vectors={**collection.vectors, name: spec})
+    else:
+        check_vector_name(name)
+        collection = msgspec.structs.replace(collection, sparse_vectors={**collection.sparse_vectors, name: spec})
+    return msgspec.structs.replace(
+        schema,
+        spec=collection,
+        slots={**schema.slots, name: schema.next_slot},
+        next_slot=schema.next_slot + 1,
+    )
+
+
+def _without_vector(schema: Schema, name: str) -> Schema:
+    if name not in schema.slots:
+        raise InvalidInputError(f"Not existing vector name error: {name}", field="vectors")
+    spec = msgspec.structs.replace(
+        schema.spec,
+        vectors=_without(schema.spec.vectors, name),
+        sparse_vectors=_without(schema.spec.sparse_vectors, name),
+    )
+    return msgspec.structs.replace(schema, spec=spec, slots=_without(schema.slots, name))
+
+
+def _without(mapping: Any, key: str) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+def patched(schema: Schema, patch: CollectionPatch) -> Schema:
+    """Return the settings after an update of the collection."""
+    spec = schema.spec
+    vectors, sparse = dict(spec.vectors), dict(spec.sparse_vectors)
+    for name, change in patch.vectors.items():
+        if name not in vectors:
+            raise InvalidInputError(f"Not existing vector name error: {name}", field="vectors")
+        vectors[name] = _merged(vectors[name], change)
+    for name, settings in patch.sparse_vectors.items():
+        if name not in sparse:
+            raise InvalidInputError(f"Not existing vector name error: {name}", field="sparse_vectors")
+        sparse[name] = _merged(sparse[name], settings)
+    values = {
+        name: _merged(getattr(spec, name), value)
+        for name in patch.__struct_fields__
+        if name not in ("vectors", "sparse_vectors") and (value := getattr(patch, name)) is not None
+    }
+    return msgspec.structs.replace(
+        schema, spec=msgspec.structs.replace(spec, vectors=vectors, sparse_vectors=sparse, **values)
+    )
+
+
+def _merged(old: Any, new: Any) -> Any:
+    """Lay the settings that ``new`` gives over ``old``, level by level."""
+    if new is None or new == "disabled":
+        return None if new else old
+    if isinstance(new, dict):
+        return {**(old or {}), **new}
+    if not isinstance(new, msgspec.Struct) or old is None or _tag(old) != _tag(new):
+        return new
+    given = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
+    return msgspec.structs.replace(old, **{name: _merged(getattr(old, name), value) for name, value in given.items()})
+
+
+def _tag(value: Any) -> Any:
+    """Tell one kind of quantization from another; other settings have no kinds."""
+    return getattr(getattr(value, "__struct_config__", None), "tag", None)
+
+
+def indexed(view: View, name: str) -> int:
+    """Count the points whose named vector the graph covers."""
+    return view.with_vector(name).range_cardinality(0, view.graphs[name].covers)
+
+
+def effective_hnsw(collection: CollectionSpec, vector: VectorSpec) -> HnswSpec:
+    """Return the graph settings of a vector: its own over the collection's over the defaults."""
+    settings: HnswSpec = _merged(_merged(HNSW, collection.hnsw), vector.hnsw)
+    return settings
+
+
+def effective_optimizers(collection: CollectionSpec) -> OptimizerSpec:
+    """Return the optimizer settings: the collection's over the defaults."""
+    settings: OptimizerSpec = _merged(OPTIMIZERS, collection.optimizers)
+    return settings

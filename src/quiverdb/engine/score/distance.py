@@ -1,0 +1,142 @@
+"""Distances: how vectors are stored, compared and shown.
+
+Inside the engine a larger similarity is always nearer: the inner product for Cosine and Dot, minus the squared
+distance for Euclid, minus the sum of absolute differences for Manhattan. ``shown`` turns it into the score that
+users see: Euclid the distance itself, Manhattan the sum, where smaller is nearer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from quiverdb.model.collection import Datatype, Distance, VectorSpec
+from quiverdb.model.point import FloatArray
+
+__all__ = ["DTYPES", "Offsets", "nearest", "prepare", "shown", "similarities", "smaller_is_nearer"]
+
+Offsets: TypeAlias = npt.NDArray[np.int64]
+
+DTYPES: dict[Datatype | None, np.dtype[Any]] = {
+    None: np.dtype(np.float32),
+    Datatype.FLOAT32: np.dtype(np.float32),
+    Datatype.FLOAT16: np.dtype(np.float16),
+    Datatype.UINT8: np.dtype(np.uint8),
+}
+"""The storage type of each datatype; the ones that are missing are not supported."""
+
+_NORM_TOLERANCE = 1e-6
+_BLOCK = 1 << 22
+"""Numbers converted at once when stored types need conversion."""
+
+_pointer = faiss.swig_ptr
+
+
+def smaller_is_nearer(distance: Distance) -> bool:
+    """Tell whether shown scores rank from small to large."""
+    return distance in (Distance.EUCLID, Distance.MANHATTAN)
+
+
+def prepare(spec: VectorSpec, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Bring vectors, shape (n, size), into the form in which they are stored.
+
+    Cosine vectors are divided by their length, unless they are stored as uint8, whose lengths enter at search.
+    A zero vector, or one of unit length within 1e-6, stays as it is. uint8 cuts fractions and saturates.
+    """
+    dtype = DTYPES[spec.datatype]
+    if dtype == np.uint8:
+        return np.clip(np.trunc(rows), 0, 255).astype(np.uint8)
+    rows = np.ascontiguousarray(rows, np.float32)
+    if spec.distance is Distance.COSINE:
+        squares = np.einsum("ij,ij->i", rows, rows)
+        scale = (squares > np.finfo(np.float32).eps) & (np.abs(squares - 1.0) > _NORM_TOLERANCE)
+        if scale.any():
+            lengths = np.where(scale, np.sqrt(squares), np.float32(1.0))
+            rows = rows / lengths[:, None]
+    return np.asarray(rows, dtype)
+
+
+def nearest(
+    spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray, offsets: Offsets | None, k: int
+) -> tuple[Offsets, FloatArray]:
+    """Return the ``k`` most similar of ``rows`` (all, or those at ``offsets``) and their similarities, best first.
+
+    ``query`` is a prepared float32 vector. Negative offsets end the list.
+    """
+    if offsets is not None and rows.dtype == np.float32 and spec.distance is not Distance.MANHATTAN:
+        return _by_offsets(spec, rows, query, offsets, k)
+    if offsets is not None:
+        offsets = offsets[offsets >= 0]
+        found = similarities(spec, rows[offsets], query)
+    elif spec.distance is Distance.EUCLID and rows.dtype == np.float32:
+        return _by_offsets(spec, rows, query, np.arange(len(rows)), k)
+    else:
+        found = similarities(spec, rows, query)
+    best = top(found, k)
+    return (best if offsets is None else offsets[best]), found[best]
+
+
+def _by_offsets(
+    spec: VectorSpec, rows: FloatArray, query: FloatArray, offsets: Offsets, k: int
+) -> tuple[Offsets, FloatArray]:
+    k = min(k, len(offsets))
+    ids, values = np.empty(k, np.int64), np.empty(k, np.float32)
+    if k:
+        euclid = spec.distance is Distance.EUCLID
+        search = faiss.knn_L2sqr_by_idx if euclid else faiss.knn_inner_products_by_idx
+        search(
+            _pointer(query), _pointer(rows), _pointer(offsets), rows.shape[1], 1, len(rows), len(offsets), k,
+            _pointer(values), _pointer(ids), -1,
+        )  # fmt: skip
+        if euclid:
+            np.negative(values, values)
+        if ids[-1] < 0:
+            found = int(np.argmax(ids < 0))
+            ids, values = ids[:found], values[:found]
+    return ids, values
+
+
+def similarities(spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray) -> FloatArray:
+    """Return the similarity of every row to a prepared query."""
+    if rows.dtype == np.float32 and spec.distance in (Distance.COSINE, Distance.DOT):
+        return np.asarray(rows @ query, np.float32)
+    result = np.empty(len(rows), np.float32)
+    step = max(1, _BLOCK // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step].astype(np.float32, copy=False)
+        result[start : start + step] = _block(spec, block, query)
+    return result
+
+
+def _block(spec: VectorSpec, block: FloatArray, query: FloatArray) -> FloatArray:
+    if spec.distance is Distance.EUCLID:
+        difference = block - query
+        return np.asarray(-np.einsum("ij,ij->i", difference, difference), np.float32)
+    if spec.distance is Distance.MANHATTAN:
+        return np.asarray(-np.abs(block - query).sum(axis=1), np.float32)
+    product = block @ query
+    if spec.distance is Distance.COSINE and spec.datatype is Datatype.UINT8:
+        lengths = np.sqrt(np.einsum("ij,ij->i", block, block) * np.float32(query @ query))
+        return np.asarray(np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0), np.float32)
+    return np.asarray(product, np.float32)
+
+
+def top(similarity: FloatArray, k: int) -> Offsets:
+    """Return the positions of the ``k`` largest numbers, largest first, earlier positions first among equals."""
+    if k < len(similarity):
+        candidates = np.argpartition(similarity, -k)[-k:]
+        candidates = np.flatnonzero(similarity >= similarity[candidates].min()) if k else candidates[:0]
+    else:
+        candidates = np.arange(len(similarity))
+    order = np.argsort(-similarity[candidates], kind="stable")[:k]
+    return np.asarray(candidates[order], np.int64)
+
+
+def shown(distance: Distance, similarity: FloatArray) -> FloatArray:
+    """Turn similarities into the scores that users see."""
+    if distance is Distance.EUCLID:
+        return np.sqrt(np.abs(similarity))
+    return np.abs(similarity) if distance is Distance.MANHATTAN else similarity

@@ -1,0 +1,374 @@
+"""The points of a collection: rows, records and vectors of one epoch, and how a transaction changes them.
+
+Offsets number the points in the order of their arrival. Records (payload and sparse vectors) and dense vectors
+lie in append-only files; compaction starts a new epoch with new files. Only the writer calls the methods here;
+readers work on the ``View`` that ``view`` returns.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from quiverdb.engine.index.fields import FieldIndexes
+from quiverdb.engine.index.hnsw import Graph
+from quiverdb.engine.index.sparse import SparseIndex
+from quiverdb.engine.score.distance import DTYPES
+from quiverdb.engine.storage.files import AppendFile, DiskFile, FileState, MemoryFile
+from quiverdb.engine.storage.rows import ROW, GraphState, Schema, SegmentState
+from quiverdb.engine.transaction import Draft, Transaction
+from quiverdb.engine.validate import encode_payload
+from quiverdb.engine.view import View, encode_sparse, to_array
+from quiverdb.model.point import Payload, PointId, SparseVector
+from quiverdb.model.write import (
+    CreateFieldIndex,
+    CreateVector,
+    DeleteFieldIndex,
+    DeleteVector,
+    SchemaOperation,
+)
+
+__all__ = ["Change", "Segment"]
+
+_encode_extra = msgspec.msgpack.Encoder().encode
+
+
+class Change(msgspec.Struct):
+    """What a transaction adds at the end, changes in place and removes, ready to be committed and installed."""
+
+    first: int
+    ids: list[PointId]
+    rows: npt.NDArray[Any]
+    payloads: list[Payload]
+    sparse: list[dict[int, SparseVector]]
+    changed: list[int]
+    changed_ids: list[PointId]
+    changed_rows: npt.NDArray[Any]
+    old_payloads: list[Payload | None]
+    new_payloads: list[Payload | None]
+    removed: list[int]
+    sequence: int
+
+
+class Segment:
+    """Hold the points of one epoch."""
+
+    def __init__(self, folder: Path | None, schema: Schema, epoch: int = 0) -> None:
+        self.folder = folder
+        self.schema = schema
+        self.epoch = epoch
+        self.sequence = -1
+        self.count = 0
+        self.live = BitMap()
+        self.garbage = 0
+        """Bytes of the records that no live point refers to."""
+        self.ids: list[PointId] = []
+        self.by_id: dict[PointId, int] = {}
+        self.rows: npt.NDArray[Any] = np.empty(16, ROW)
+        self.graphs: dict[str, tuple[Graph, GraphState]] = {}
+        self.fields = FieldIndexes(schema.fields)
+        self.sparse = {name: SparseIndex(schema.slots[name], spec) for name, spec in schema.spec.sparse_vectors.items()}
+        self.having: dict[str, BitMap] = {name: BitMap() for name in schema.slots}
+        self.records: AppendFile
+        self.vectors: dict[str, AppendFile] = {}
+
+    @classmethod
+    def create(cls, folder: Path | None, schema: Schema, epoch: int = 0) -> Segment:
+        """Start an empty segment."""
+        segment = cls(folder, schema, epoch)
+        segment.records = segment._file("records", None)
+        segment.vectors = {name: segment._file(segment.file_name(name), None) for name in schema.spec.vectors}
+        return segment
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        schema: Schema,
+        state: SegmentState,
+        points: tuple[npt.NDArray[np.int64], list[PointId], npt.NDArray[Any]],
+    ) -> Segment:
+        """Open what was committed."""
+        segment = cls(folder, schema, state.epoch)
+        segment.records = segment._file("records", state.files["records"])
+        for name in schema.spec.vectors:
+            file = segment.file_name(name)
+            segment.vectors[name] = segment._file(file, state.files[file])
+        offsets, ids, rows = points
+        segment.sequence, segment.count = state.sequence, state.count
+        segment.rows = np.zeros(max(16, state.count), ROW)
+        segment.rows[offsets] = rows
+        segment.ids = [0] * state.count
+        for offset, id in zip(offsets.tolist(), ids, strict=True):
+            segment.ids[offset] = id
+            segment.by_id[id] = offset
+        segment.live = BitMap(array("I", offsets.astype(np.uint32).tobytes()))
+        segment.index_vectors()
+        used = int(rows["payload"].sum(dtype=np.int64) + rows["extra"].sum(dtype=np.int64))
+        segment.garbage = segment.records.size - used
+        return segment
+
+    def file_name(self, name: str, schema: Schema | None = None) -> str:
+        """Return the name of the file that holds a dense vector."""
+        return f"vectors-{(schema or self.schema).slots[name]}"
+
+    def path(self, file: str) -> Path:
+        """Return where a file of this epoch lies on the disk."""
+        return (self.folder or Path()) / f"{file}.{self.epoch}"
+
+    def _file(self, file: str, state: FileState | None) -> AppendFile:
+        return MemoryFile() if self.folder is None else DiskFile(self.path(file), state)
+
+    def files(self) -> dict[str, AppendFile]:
+        """Return the files by name."""
+        return {"records": self.records} | {self.file_name(name): file for name, file in self.vectors.items()}
+
+    def view(self) -> View:
+        """Return the present state for readers."""
+        spec = self.schema.spec
+        return View(
+            schema=self.schema,
+            stamp=(self.epoch, self.sequence),
+            live=self.live,
+            ids=self.ids,
+            by_id=self.by_id,
+            rows=self.rows,
+            count=self.count,
+            records=self.records,
+            vectors=dict(self.vectors),
+            having=dict(self.having),
+            graphs={name: graph for name, (graph, _) in self.graphs.items()},
+            dtypes={name: DTYPES[vector.datatype] for name, vector in spec.vectors.items()},
+        )
+
+    def state(self, change: Change | None = None) -> SegmentState:
+        """Describe what the files hold, with ``change`` applied, for the commit."""
+        added = len(change.ids) if change else 0
+        removed = len(change.removed) if change else 0
+        return SegmentState(
+            sequence=change.sequence if change else self.sequence,
+            epoch=self.epoch,
+            count=self.count + added,
+            live=len(self.live) + added - removed,
+            files={name: file.state for name, file in self.files().items()},
+            graphs={name: state for name, (_, state) in self.graphs.items() if state.file},
+        )
+
+    def stage(self, transaction: Transaction) -> Change:
+        """Append what a transaction needs to the files, synced, and return the change to commit.
+
+        Raises ``StorageError`` and appends nothing when the disk fails.
+        """
+        drafts = list(transaction.drafts.values())
+        kept = [draft for draft in drafts if not draft.deleted]
+        moved = [draft for draft in kept if draft.moved]
+        changed = [draft for draft in kept if not draft.moved and draft.offset is not None]
+        gone = {draft.offset for draft in drafts if draft.deleted or draft.moved} - {None}
+        view = transaction.view
+        change = Change(
+            first=self.count,
+            ids=[draft.id for draft in moved],
+            rows=np.empty(len(moved), ROW),
+            payloads=[],
+            sparse=[],
+            changed=[draft.offset for draft in changed if draft.offset is not None],
+            changed_ids=[draft.id for draft in changed],
+            changed_rows=np.empty(len(changed), ROW),
+            old_payloads=[],
+            new_payloads=[draft.payload for draft in changed],
+            removed=sorted(offset for offset in gone if offset is not None),
+            sequence=transaction.sequence,
+        )
+        blobs: list[bytes] = []
+        position = self.records.size
+        for index, draft in enumerate(moved):
+            payload, data = _payload_of(draft, view)
+            vectors = transaction.sparse(draft) if self.sparse else {}
+            extra = _extra(vectors)
+            change.payloads.append(payload)
+            change.sparse.append(vectors)
+            change.rows[index] = (position, draft.version, transaction.held(draft), len(data), len(extra))
+            blobs += (data, extra)
+            position += len(data) + len(extra)
+        for index, draft in enumerate(changed):
+            data, extra = self._rewritten(draft, transaction)
+            change.old_payloads.append(None if draft.payload is None else view.payload(change.changed[index]))
+            change.changed_rows[index] = (position, draft.version, transaction.held(draft), len(data), len(extra))
+            blobs += (data, extra)
+            position += len(data) + len(extra)
+        self._append(b"".join(blobs), transaction, moved)
+        return change
+
+    def _rewritten(self, draft: Draft, transaction: Transaction) -> tuple[bytes, bytes]:
+        view, offset = transaction.view, draft.offset or 0
+        data, extra = (bytes(part) for part in view.record(offset))
+        if draft.payload is not None:
+            data = encode_payload(draft.payload)
+        if draft.dropped & self.sparse.keys():
+            extra = _extra(transaction.sparse(draft))
+        return data, extra
+
+    def _append(self, records: bytes, transaction: Transaction, moved: list[Draft]) -> None:
+        def write() -> None:
+            if records:
+                self.records.append(records)
+                self.records.sync()
+            if not moved:
+                return
+            for name, file in self.vectors.items():
+                spec = self.schema.spec.vectors[name]
+                dtype = DTYPES[spec.datatype]
+                if any(name in draft.vectors or not draft.replaced for draft in moved):
+                    rows = transaction.dense_rows(name, moved, spec.size, dtype)
+                    file.append(np.ascontiguousarray(rows).data)
+                else:
+                    file.extend(len(moved) * spec.size * dtype.itemsize)
+                file.sync()
+
+        self.all_or_nothing(write)
+
+    def all_or_nothing(self, write: Callable[[], None]) -> None:
+        """Run ``write`` and take back what it appended if it fails."""
+        before = {name: file.state for name, file in self.files().items()}
+        try:
+            write()
+        except BaseException:
+            self.rewind(before)
+            raise
+
+    def rewind(self, states: Mapping[str, FileState]) -> None:
+        """Take back what was appended to the files after ``states``."""
+        for name, file in self.files().items():
+            if file.state != states[name]:
+                file.rewind(states[name])
+
+    def install(self, change: Change) -> None:
+        """Make a committed change the present state."""
+        added = len(change.ids)
+        if self.count + added > len(self.rows):
+            grown = np.zeros(max(self.count + added, 2 * len(self.rows)), ROW)
+            grown[: self.count] = self.rows[: self.count]
+            self.rows = grown
+        elif change.changed:
+            self.rows = self.rows.copy()
+        left = self.rows[change.changed + change.removed]
+        self.garbage += int(left["payload"].sum(dtype=np.int64) + left["extra"].sum(dtype=np.int64))
+        self.rows[change.changed] = change.changed_rows
+        self.rows[self.count : self.count + added] = change.rows
+        live = self.live - BitMap(change.removed)
+        for offset in change.removed:
+            if self.by_id.get(self.ids[offset]) == offset:
+                del self.by_id[self.ids[offset]]
+        live.add_range(self.count, self.count + added)
+        self.live = live
+        self.ids.extend(change.ids)
+        self.by_id.update(zip(change.ids, range(self.count, self.count + added), strict=True))
+        self._install_vectors(change)
+        self._install_fields(change)
+        self.count += added
+        self.sequence = change.sequence
+
+    def _install_vectors(self, change: Change) -> None:
+        added = len(change.ids)
+        for name, slot in self.schema.slots.items():
+            having = self.having[name].copy()
+            held = change.rows["vectors"] >> slot & 1 == 1
+            if held.all():
+                having.add_range(self.count, self.count + added)
+            else:
+                having.update((np.flatnonzero(held) + self.count).tolist())
+            lost = change.changed_rows["vectors"] >> slot & 1 == 0
+            having.difference_update(BitMap(np.array(change.changed, np.int64)[lost].tolist()))
+            self.having[name] = having
+        for index in self.sparse.values():
+            index.insert(change.first, [vectors.get(index.slot) for vectors in change.sparse])
+
+    def _install_fields(self, change: Change) -> None:
+        self.fields.insert(change.first, change.payloads)
+        touched = [index for index, payload in enumerate(change.new_payloads) if payload is not None]
+        if touched:
+            self.fields.replace(
+                [change.changed[index] for index in touched],
+                [change.old_payloads[index] or {} for index in touched],
+                [change.new_payloads[index] or {} for index in touched],
+            )
+
+    def prepare_vector(self, name: str, schema: Schema) -> AppendFile | None:
+        """Make the file of a new dense vector, in which no point has one yet; None when it is sparse."""
+        spec = schema.spec.vectors.get(name)
+        if spec is None:
+            return None
+        file = self._file(self.file_name(name, schema), None)
+        file.extend(self.count * spec.size * DTYPES[spec.datatype].itemsize)
+        file.sync()
+        return file
+
+    def adapt(self, operation: SchemaOperation, added: AppendFile | None) -> None:
+        """Follow a committed change of the schema."""
+        match operation:
+            case CreateFieldIndex(key, index):
+                self.fields.declare(key, index)
+            case DeleteFieldIndex(key):
+                self.fields.drop(key)
+            case CreateVector(name):
+                self.having[name] = BitMap()
+                if added is None:
+                    self.sparse[name] = SparseIndex(self.schema.slots[name], self.schema.spec.sparse_vectors[name])
+                else:
+                    self.vectors[name] = added
+            case DeleteVector(name):
+                self.having.pop(name)
+                self.sparse.pop(name, None)
+                self.vectors.pop(name, None)
+                self.graphs.pop(name, None)
+
+    def adopt(self, ids: list[PointId], rows: npt.NDArray[Any]) -> None:
+        """Take over points whose bytes were copied to the files."""
+        added = len(ids)
+        self.rows = np.concatenate([self.rows[: self.count], rows])
+        self.by_id.update(zip(ids, range(self.count, self.count + added), strict=True))
+        self.ids.extend(ids)
+        self.live.add_range(self.count, self.count + added)
+        self.count += added
+
+    def remove(self, offsets: list[int]) -> None:
+        """Forget points that died while they were copied."""
+        for offset in offsets:
+            if self.by_id.get(self.ids[offset]) == offset:
+                del self.by_id[self.ids[offset]]
+        self.live -= BitMap(offsets)
+
+    def index_vectors(self) -> None:
+        """Work out from the rows which points have which vectors."""
+        offsets = to_array(self.live)
+        held = self.rows["vectors"][offsets]
+        for index in self.sparse.values():
+            index.built = False
+        for name, slot in self.schema.slots.items():
+            self.having[name] = BitMap(offsets[held >> slot & 1 == 1].tolist())
+
+    def close(self) -> None:
+        """Release the files."""
+        for file in self.files().values():
+            file.close()
+
+
+def _payload_of(draft: Draft, view: View) -> tuple[Payload, bytes]:
+    """Return a moved point's payload, and its encoding."""
+    if draft.payload is not None:
+        return draft.payload, encode_payload(draft.payload)
+    offset = draft.offset or 0
+    return view.payload(offset), bytes(view.record(offset)[0])
+
+
+def _extra(vectors: Mapping[int, SparseVector]) -> bytes:
+    if not vectors:
+        return b""
+    return _encode_extra({slot: encode_sparse(vector) for slot, vector in vectors.items()})

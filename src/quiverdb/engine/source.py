@@ -1,0 +1,39 @@
+"""What the executor asks of a collection."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pyroaring import BitMap
+
+from quiverdb.engine.index.sparse import SparseIndex
+from quiverdb.engine.score.distance import Offsets
+from quiverdb.engine.view import Domain, View
+from quiverdb.model.filter import Filter
+from quiverdb.model.point import PointId, VectorValue
+from quiverdb.model.query import OrderBy
+
+__all__ = ["Source", "StaleViewError"]
+
+
+class StaleViewError(Exception):
+    """Tell that the indexes have moved on from a view: start again on a newer one."""
+
+
+class Source(Protocol):
+    """Answer from indexes that belong to a view; raises ``StaleViewError`` when they have moved on."""
+
+    def domain(self, view: View, name: str | None, filter: Filter) -> Domain:
+        """Return the points that pass the filter and, if one is named, have the vector."""
+
+    def sparse_index(self, view: View, name: str) -> SparseIndex:
+        """Return the index over a sparse vector."""
+
+    def vector(self, view: View, collection: str, name: str, id: PointId) -> VectorValue | None:
+        """Return the stored vector of a point, of another collection if one is named."""
+
+    def ordered(self, view: View, allowed: BitMap, order: OrderBy, k: int | None) -> tuple[Offsets, list[int | float]]:
+        """Return the first ``k`` of the allowed points by a payload value, and their values."""
+
+    def by_id(self, view: View, allowed: BitMap, start: PointId | None, k: int) -> Offsets:
+        """Return the first ``k`` of the allowed points by id, from ``start`` on."""

@@ -1,0 +1,256 @@
+"""Staging of writes: what a request changes, worked out on top of a view before anything is written.
+
+Operations apply in order, each seeing the ones before it. A touched point becomes a ``Draft``; at the end the
+drafts tell which rows to add, to change in place, and to remove. A point whose vectors change gets a new offset;
+a change of its payload, or the loss of a vector, leaves it where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from quiverdb.engine.filter.evaluate import matches
+from quiverdb.engine.payload import delete_keys, merge
+from quiverdb.engine.validate import VectorSource, check_names, normal_payload, sources
+from quiverdb.engine.view import View
+from quiverdb.model.filter import Filter
+from quiverdb.model.point import Payload, PointId, SparseVector
+from quiverdb.model.write import (
+    ClearPayload,
+    Delete,
+    DeletePayload,
+    DeleteVectors,
+    OverwritePayload,
+    PointOperation,
+    Selector,
+    SetPayload,
+    UpdateVectors,
+    Upsert,
+)
+
+__all__ = ["Draft", "Transaction"]
+
+Edit: TypeAlias = Callable[[Payload], Payload]
+
+
+class Draft:
+    """A touched point: where it was, and what is new about it."""
+
+    __slots__ = ("deleted", "dropped", "id", "offset", "payload", "replaced", "vectors", "version")
+
+    def __init__(self, id: PointId, offset: int | None, version: int) -> None:
+        self.id = id
+        self.offset = offset
+        self.version = version
+        self.payload: Payload | None = None
+        """The new payload; None when it did not change."""
+        self.vectors: dict[str, VectorSource] = {}
+        self.dropped: set[str] = set()
+        self.replaced = offset is None
+        """Whether nothing of the point at ``offset`` is kept."""
+        self.deleted = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether the point needs a new offset."""
+        return self.replaced or bool(self.vectors)
+
+
+class _Evaluated(msgspec.Struct):
+    """What the evaluator asks of a point."""
+
+    id: PointId
+    payload: Payload
+    vectors: frozenset[str]
+
+
+class Transaction:
+    """Collect the changes of one request.
+
+    ``select`` answers filters from the indexes of the view. ``missing`` is the first id that an operation named
+    and that does not exist, for operations that require it to.
+    """
+
+    def __init__(self, view: View, select: Callable[[Filter], BitMap]) -> None:
+        self.view = view
+        self.sequence = view.sequence
+        self.drafts: dict[PointId, Draft] = {}
+        self.missing: PointId | None = None
+        self._select = select
+
+    def apply(self, operation: PointOperation) -> int:
+        """Stage one operation and return its id."""
+        prepared = self._prepare(operation)
+        self.sequence += 1
+        prepared()
+        return self.sequence
+
+    def _prepare(self, operation: PointOperation) -> Callable[[], None]:
+        match operation:
+            case Upsert():
+                return partial(self._upsert, operation, sources(self.view.schema, operation.points))
+            case UpdateVectors():
+                return partial(self._update_vectors, operation, sources(self.view.schema, operation.points))
+            case DeleteVectors(selector, names):
+                check_names(self.view.schema, names)
+                return partial(self._delete_vectors, selector, names)
+            case Delete(selector):
+                return partial(self._delete, selector)
+            case SetPayload(selector, payload, key):
+                update = normal_payload(payload)
+                merge({}, update, key)  # a bad key path must fail before anything is staged
+                return partial(self._edit, selector, lambda old: merge(old, update, key))
+            case OverwritePayload(selector, payload):
+                whole = normal_payload(payload)
+                return partial(self._edit, selector, lambda _: whole, reads=False)
+            case DeletePayload(selector, keys):
+                delete_keys({}, keys)
+                return partial(self._edit, selector, lambda old: delete_keys(old, keys))
+            case ClearPayload(selector):
+                return partial(self._edit, selector, lambda _: {}, reads=False)
+
+    def _upsert(self, operation: Upsert, columns: Mapping[str, list[VectorSource | None]]) -> None:
+        points, mode = operation.points, operation.mode
+        payloads = points.payloads or [None] * len(points.ids)
+        for position, (id, payload) in enumerate(zip(points.ids, payloads, strict=True)):
+            known = self._known(id)
+            if known is None if mode == "update_only" else known is not None and mode == "insert_only":
+                continue
+            if known is not None and operation.filter is not None and not self._matches(operation.filter, known):
+                continue
+            draft = Draft(id, self.view.offset(id), self.sequence)
+            draft.replaced = True
+            draft.payload = normal_payload(payload) if payload else {}
+            for name, column in columns.items():
+                if (source := column[position]) is not None:
+                    draft.vectors[name] = source
+            self.drafts[id] = draft
+
+    def _update_vectors(self, operation: UpdateVectors, columns: Mapping[str, list[VectorSource | None]]) -> None:
+        for position, id in enumerate(operation.points.ids):
+            known = self._known(id)
+            if known is None:
+                self._miss(id)
+            elif operation.filter is None or self._matches(operation.filter, known):
+                draft = self._touch(known)
+                for name, column in columns.items():
+                    if (source := column[position]) is not None:
+                        draft.vectors[name] = source
+                        draft.dropped.discard(name)
+
+    def _delete_vectors(self, selector: Selector, names: tuple[str, ...]) -> None:
+        for known in self._selected(selector):
+            draft = self._touch(known)
+            for name in names:
+                draft.vectors.pop(name, None)
+                draft.dropped.add(name)
+
+    def _delete(self, selector: Selector) -> None:
+        for known in self._selected(selector, required=False):
+            self._touch(known).deleted = True
+
+    def _edit(self, selector: Selector, edit: Edit, *, reads: bool = True) -> None:
+        for known in self._selected(selector):
+            draft = self._touch(known)
+            draft.payload = edit(self._payload(draft) if reads else {})
+
+    def _selected(self, selector: Selector, *, required: bool = True) -> Iterator[Draft]:
+        if isinstance(selector, Filter):
+            yield from self._filtered(selector)
+            return
+        for id in selector:
+            known = self._known(id)
+            if known is not None:
+                yield known
+            elif required:
+                self._miss(id)
+
+    def _filtered(self, filter: Filter) -> list[Draft]:
+        touched = [draft for draft in self.drafts.values() if not draft.deleted and self._matches(filter, draft)]
+        stale = BitMap(draft.offset for draft in self.drafts.values() if draft.offset is not None)
+        return touched + [
+            Draft(self.view.ids[offset], offset, self.sequence) for offset in self._select(filter) - stale
+        ]
+
+    def _known(self, id: PointId) -> Draft | None:
+        """Return the point as of now: its draft, or a fresh one that is not staged yet."""
+        draft = self.drafts.get(id)
+        if draft is not None:
+            return None if draft.deleted else draft
+        offset = self.view.offset(id)
+        return None if offset is None else Draft(id, offset, self.sequence)
+
+    def _touch(self, draft: Draft) -> Draft:
+        draft.version = self.sequence
+        return self.drafts.setdefault(draft.id, draft)
+
+    def _miss(self, id: PointId) -> None:
+        if self.missing is None:
+            self.missing = id
+
+    def _payload(self, draft: Draft) -> Payload:
+        if draft.payload is not None:
+            return draft.payload
+        return {} if draft.offset is None else self.view.payload(draft.offset)
+
+    def _matches(self, filter: Filter, draft: Draft) -> bool:
+        names = set(draft.vectors)
+        if not draft.replaced and draft.offset is not None:
+            names |= {name for name in self.view.schema.slots if draft.offset in self.view.with_vector(name)}
+        point = _Evaluated(draft.id, self._payload(draft), frozenset(names - draft.dropped))
+        return matches(filter, point, self.view.schema.fields)
+
+    def dense_rows(self, name: str, moved: list[Draft], size: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """Gather the stored form of one dense vector for the moved points, shape (len(moved), size)."""
+        found = [draft.vectors.get(name) for draft in moved]
+        if (whole := _one_array(found)) is not None:
+            return whole
+        rows = np.zeros((len(moved), size), dtype)
+        for position, (draft, source) in enumerate(zip(moved, found, strict=True)):
+            if isinstance(source, tuple):
+                rows[position] = source[0][source[1]]
+            elif not draft.replaced and name not in draft.dropped and draft.offset is not None:
+                rows[position] = self.view.dense(name)[draft.offset]
+        return rows
+
+    def held(self, draft: Draft) -> int:
+        """Return the bits of the vector slots that a draft has in the end."""
+        slots = self.view.schema.slots
+        bits = 0
+        if not draft.replaced and draft.offset is not None:
+            bits = int(self.view.rows["vectors"][draft.offset])
+        for name in draft.vectors:
+            bits |= 1 << slots[name]
+        for name in draft.dropped:
+            bits &= ~(1 << slots[name])
+        return bits
+
+    def sparse(self, draft: Draft) -> dict[int, SparseVector]:
+        """Return the sparse vectors that a draft has in the end, by slot."""
+        slots = self.view.schema.slots
+        kept = {} if draft.replaced or draft.offset is None else self.view.sparse(draft.offset)
+        for name, source in draft.vectors.items():
+            if isinstance(source, SparseVector):
+                kept[slots[name]] = source
+        for name in draft.dropped:
+            kept.pop(slots[name], None)
+        return kept
+
+
+def _one_array(found: list[VectorSource | None]) -> npt.NDArray[Any] | None:
+    """Return the rows without copying when they follow each other in one array."""
+    first = found[0] if found else None
+    if not isinstance(first, tuple):
+        return None
+    array, start = first
+    for position, source in enumerate(found):
+        if not isinstance(source, tuple) or source[0] is not array or source[1] != start + position:
+            return None
+    return array[start : start + len(found)]

@@ -1,0 +1,235 @@
+"""Checks of what comes in, made before anything is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from quiverdb.engine.score.distance import DTYPES, prepare
+from quiverdb.engine.storage.rows import Schema
+from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.model.collection import CollectionSpec, VectorSpec
+from quiverdb.model.point import DenseColumn, FloatArray, Payload, Points, SparseVector, VectorValue
+
+__all__ = [
+    "VectorSource",
+    "check_ids",
+    "check_name",
+    "check_names",
+    "check_spec",
+    "check_vector_name",
+    "check_vector_spec",
+    "encode_payload",
+    "normal_payload",
+    "query_vector",
+    "sources",
+    "sparse_vector",
+]
+
+VectorSource: TypeAlias = tuple[npt.NDArray[Any], int] | SparseVector
+"""A dense vector as an array in its stored form and a row number in it, or a sparse vector."""
+
+BACKEND = "the embedded engine"
+MAX_NAME = 255
+MAX_VECTOR_NAME_BYTES = 200
+MAX_SIZE = 65536
+MAX_SLOTS = 62
+
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NAN_OR_INFINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]|\xca[\x7f\xff][\x80-\xff]")
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def check_name(name: str, kind: str) -> None:
+    """Reject a name that is empty, too long, or would not do as a file name."""
+    if not isinstance(name, str) or not name:
+        raise InvalidInputError(f"{kind} name must be a non-empty string", field=kind)
+    if len(name) > MAX_NAME:
+        raise InvalidInputError(f"{kind} name has {len(name)} characters; at most {MAX_NAME} are allowed", field=kind)
+    if found := _FORBIDDEN.search(name):
+        raise InvalidInputError(f"{kind} name {name!r} contains {found.group()!r}, which is not allowed", field=kind)
+    if name in (".", ".."):
+        raise InvalidInputError(f"{kind} name {name!r} is not allowed", field=kind)
+
+
+def check_spec(spec: CollectionSpec) -> None:
+    """Reject a collection that the engine cannot hold."""
+    if both := spec.vectors.keys() & spec.sparse_vectors.keys():
+        raise InvalidInputError(f"vector {min(both)!r} is declared both dense and sparse", field="vectors")
+    if len(spec.vectors) + len(spec.sparse_vectors) > MAX_SLOTS:
+        raise InvalidInputError(f"a collection holds at most {MAX_SLOTS} named vectors", field="vectors")
+    for name, vector in spec.vectors.items():
+        check_vector_spec(name, vector)
+    for name in spec.sparse_vectors:
+        check_vector_name(name)
+
+
+def check_vector_spec(name: str, spec: VectorSpec) -> None:
+    """Reject a dense vector that the engine cannot hold."""
+    check_vector_name(name)
+    if not 1 <= spec.size <= MAX_SIZE:
+        raise InvalidInputError(f"vector size must be between 1 and {MAX_SIZE}, got {spec.size}", field="size")
+    if spec.multivector is not None:
+        raise UnsupportedError("Multivectors", BACKEND)
+    if spec.datatype not in DTYPES:
+        raise UnsupportedError(f"The vector datatype {spec.datatype}", BACKEND)
+
+
+def check_vector_name(name: str) -> None:
+    """Reject a vector name that is too long or would not do as a file name."""
+    if name and (found := _FORBIDDEN.search(name)):
+        raise InvalidInputError(
+            f"vector name {name!r} contains {found.group()!r}, which is not allowed", field="vectors"
+        )
+    if len(name.encode()) > MAX_VECTOR_NAME_BYTES:
+        raise InvalidInputError(f"vector name is longer than {MAX_VECTOR_NAME_BYTES} bytes", field="vectors")
+
+
+def check_names(schema: Schema, names: Iterable[str]) -> None:
+    """Reject vector names that the collection does not have."""
+    for name in names:
+        if name not in schema.slots:
+            raise InvalidInputError(f"Not existing vector name error: {name}", field="vectors")
+
+
+def check_ids(ids: Iterable[Any]) -> None:
+    """Reject what is neither an unsigned 64-bit integer nor a canonical UUID string."""
+    for id in ids:
+        if type(id) is int:
+            if 0 <= id < 1 << 64:
+                continue
+        elif type(id) is str and _UUID.fullmatch(id):
+            continue
+        raise InvalidInputError(
+            f"{id!r} is not a valid point id: use an integer from 0 to 2^64-1 or a UUID string", field="id"
+        )
+
+
+def sources(schema: Schema, points: Points) -> dict[str, list[VectorSource | None]]:
+    """Check a batch and bring its vectors into stored form: per vector name one source, or None, per point."""
+    check_ids(points.ids)
+    count = len(points.ids)
+    if points.payloads is not None and len(points.payloads) != count:
+        raise InvalidInputError(f"got {len(points.payloads)} payloads for {count} points", field="payloads")
+    check_names(schema, points.vectors)
+    found: dict[str, list[VectorSource | None]] = {}
+    for name, column in points.vectors.items():
+        spec = schema.spec.vectors.get(name)
+        if spec is None:
+            found[name] = _sparse_sources(name, column, count)
+        else:
+            found[name] = _dense_sources(name, spec, column, count)
+    return found
+
+
+def _dense_sources(name: str, spec: VectorSpec, column: Any, count: int) -> list[VectorSource | None]:
+    if not isinstance(column, DenseColumn):
+        kind = next((type(value).__name__ for value in column if value is not None), "nothing")
+        raise InvalidInputError(f"vector {name!r} takes dense vectors, got {kind}", field="vector")
+    rows = np.asarray(column.rows)
+    if rows.ndim != 2 or rows.shape[1] != spec.size:
+        got = rows.shape[-1] if rows.ndim else 0
+        raise InvalidInputError(f"Vector dimension error: expected dim: {spec.size}, got {got}", field="vector")
+    if rows.dtype.kind not in "fiu":
+        raise InvalidInputError(f"vectors must be numbers, got an array of {rows.dtype}", field="vector")
+    if not np.isfinite(rows).all():
+        raise InvalidInputError("vectors must not contain NaN or infinite numbers", field="vector")
+    if column.positions is None and len(rows) != count:
+        raise InvalidInputError(f"got {len(rows)} vectors for {count} points", field="vector")
+    stored = prepare(spec, rows)
+    if column.positions is None:
+        return [(stored, row) for row in range(count)]
+    result: list[VectorSource | None] = [None] * count
+    for row, position in enumerate(column.positions.tolist()):
+        result[position] = (stored, row)
+    return result
+
+
+def _sparse_sources(name: str, column: Any, count: int) -> list[VectorSource | None]:
+    if isinstance(column, DenseColumn):
+        raise InvalidInputError(f"vector {name!r} takes sparse vectors, got dense ones", field="vector")
+    if len(column) != count:
+        raise InvalidInputError(f"got {len(column)} vectors for {count} points", field="vector")
+    return [None if value is None else sparse_vector(value) for value in column]
+
+
+def sparse_vector(value: VectorValue) -> SparseVector:
+    """Check a sparse vector and sort it by index."""
+    if not isinstance(value, SparseVector):
+        raise InvalidInputError("expected a sparse vector, got a dense one", field="vector")
+    indices, values = np.asarray(value.indices), np.asarray(value.values, np.float32)
+    if indices.shape != values.shape or indices.ndim != 1:
+        raise InvalidInputError("a sparse vector needs as many values as indices", field="vector")
+    if not np.isfinite(values).all():
+        raise InvalidInputError("vectors must not contain NaN or infinite numbers", field="vector")
+    if indices.size and (indices.min() < 0 or int(indices.max()) >= 1 << 32):
+        raise InvalidInputError("sparse indices must lie between 0 and 2^32-1", field="vector")
+    indices = indices.astype(np.uint32)
+    order = np.argsort(indices, kind="stable")
+    indices, values = indices[order], values[order]
+    if (indices[1:] == indices[:-1]).any():
+        raise InvalidInputError("sparse indices must be unique", field="vector")
+    return SparseVector(indices, values)
+
+
+def query_vector(name: str, spec: VectorSpec, value: VectorValue) -> FloatArray:
+    """Check a dense query vector and bring it into stored form, as float32."""
+    if isinstance(value, SparseVector):
+        raise InvalidInputError(f"vector {name!r} is dense; a sparse query does not fit", field="query")
+    query = np.asarray(value)
+    if query.ndim != 1 or query.dtype.kind not in "fiu":
+        raise InvalidInputError("a query vector must be a flat list of numbers", field="query")
+    if len(query) != spec.size:
+        raise InvalidInputError(f"Vector dimension error: expected dim: {spec.size}, got {len(query)}", field="query")
+    if not np.isfinite(query).all():
+        raise InvalidInputError("a query vector must not contain NaN or infinite numbers", field="query")
+    stored = prepare(spec, query[None])[0]
+    return np.asarray(stored, np.float32)
+
+
+def normal_payload(payload: Mapping[str, Any]) -> Payload:
+    """Return a payload as plain JSON values, sharing nothing with the caller's object."""
+    try:
+        plain = msgspec.to_builtins(payload, str_keys=True, enc_hook=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError(f"payload is not JSON: {error}", field="payload") from error
+    if not isinstance(plain, dict):
+        raise InvalidInputError(f"payload must be an object, got {type(payload).__name__}", field="payload")
+    return plain
+
+
+def encode_payload(payload: Payload) -> bytes:
+    """Encode a payload for storage; ``b""`` when it is empty."""
+    if not payload:
+        return b""
+    try:
+        data = _encode(payload)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise InvalidInputError(f"payload cannot be stored: {error}", field="payload") from error
+    if _NAN_OR_INFINITE.search(data) and not _finite(payload):
+        raise InvalidInputError("payload numbers must be finite: JSON has no NaN or infinity", field="payload")
+    return data
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return bool(np.isfinite(value))
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    return all(map(_finite, value)) if isinstance(value, list) else True
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    raise TypeError(f"a value of type {type(value).__name__} has no JSON form")

@@ -1,0 +1,185 @@
+"""What a reader sees: the points of a collection as of one committed operation.
+
+A view never changes. Bytes and rows past its ``count`` may exist already and are not part of it; rows that a
+later write changes in place are copied first. Readers therefore take no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from quiverdb.engine.index.hnsw import Graph, Selector
+from quiverdb.engine.score.distance import Offsets
+from quiverdb.engine.storage.files import AppendFile
+from quiverdb.engine.storage.rows import Schema
+from quiverdb.model.point import Payload, PointId, SparseVector, VectorValue
+
+__all__ = ["Domain", "View", "decode_sparse", "encode_sparse", "to_array"]
+
+_decode = msgspec.msgpack.Decoder().decode
+_decode_extra = msgspec.msgpack.Decoder(dict[int, bytes]).decode
+
+
+class Domain:
+    """A set of offsets that a vector search may return, in the forms that the searches need."""
+
+    def __init__(self, offsets: BitMap) -> None:
+        self.offsets = offsets
+        self.size = len(offsets)
+        self._array: Offsets | None = None
+        self._selector: tuple[int, Selector | None] | None = None
+
+    @property
+    def array(self) -> Offsets:
+        """The offsets in ascending order."""
+        if self._array is None:
+            self._array = to_array(self.offsets)
+        return self._array
+
+    def selector(self, covers: int) -> Selector | None:
+        """Return what restricts a graph over ``covers`` offsets to this set; None when it holds all of them."""
+        if self._selector is None or self._selector[0] != covers:
+            whole = self.offsets.range_cardinality(0, covers) == covers
+            self._selector = covers, None if whole else Selector(_bits(self.offsets, covers))
+        return self._selector[1]
+
+    def tail(self, start: int) -> Offsets:
+        """Return the offsets from ``start`` on."""
+        if self.size == 0 or self.offsets.max() < start:
+            return np.empty(0, np.int64)
+        return to_array(self.offsets & BitMap(range(start, self.offsets.max() + 1)))
+
+
+class View:
+    """Show the points of a collection at one moment; fills the ``Rows`` protocol."""
+
+    def __init__(
+        self,
+        *,
+        schema: Schema,
+        stamp: tuple[int, int],
+        live: BitMap,
+        ids: list[PointId],
+        by_id: Mapping[PointId, int],
+        rows: npt.NDArray[Any],
+        count: int,
+        records: AppendFile,
+        vectors: Mapping[str, AppendFile],
+        having: Mapping[str, BitMap],
+        graphs: Mapping[str, Graph],
+        dtypes: Mapping[str, np.dtype[Any]],
+    ) -> None:
+        self.schema = schema
+        self.stamp = stamp
+        """Epoch and last operation; the indexes answer for a view of their own stamp only."""
+        self.live = live
+        self.ids = ids
+        self.by_id = by_id
+        self.rows = rows
+        self.count = count
+        self.records = records
+        self.graphs = graphs
+        self.vectors = vectors
+        self._having = having
+        self._dtypes = dtypes
+        self._domains: dict[str, Domain] = {}
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._bytes: memoryview | None = None
+
+    @property
+    def sequence(self) -> int:
+        """The id of the last operation."""
+        return self.stamp[1]
+
+    def id(self, offset: int) -> PointId:
+        return self.ids[offset]
+
+    def offset(self, id: PointId) -> int | None:
+        found = self.by_id.get(id)
+        return found if found is not None and found < self.count and found in self.live else None
+
+    def record(self, offset: int) -> tuple[memoryview, memoryview]:
+        """Return the encoded payload and the encoded variable-size vectors at ``offset``."""
+        data = self._bytes
+        if data is None:
+            data = self._bytes = self.records.view().data
+        row = self.rows[offset]
+        start = row["position"]
+        middle = start + row["payload"]
+        return data[start:middle], data[middle : middle + row["extra"]]
+
+    def payload(self, offset: int) -> Payload:
+        payload = self.record(offset)[0]
+        return _decode(payload) if payload else {}
+
+    def payloads(self, offsets: Iterable[int]) -> Iterator[Payload]:
+        data = self.records.view().data
+        chosen = np.fromiter(offsets, np.int64)
+        starts = self.rows["position"][chosen]
+        ends = starts + self.rows["payload"][chosen]
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            yield _decode(data[start:end]) if end > start else {}
+
+    def with_vector(self, name: str) -> BitMap:
+        found = self._having.get(name)
+        return self.live & found if found is not None else BitMap()
+
+    def domain(self, name: str) -> Domain:
+        """Return all points that have the named vector."""
+        found = self._domains.get(name)
+        if found is None:
+            found = self._domains[name] = Domain(self.with_vector(name))
+        return found
+
+    def dense(self, name: str) -> npt.NDArray[Any]:
+        """Return the stored dense vectors by offset, shape (count, size); zeros where a point has none."""
+        found = self._arrays.get(name)
+        if found is None:
+            size = self.schema.spec.vectors[name].size
+            dtype = self._dtypes[name]
+            data = self.vectors[name].view()[: self.count * size * dtype.itemsize]
+            found = self._arrays[name] = data.view(dtype).reshape(self.count, size)
+        return found
+
+    def sparse(self, offset: int) -> dict[int, SparseVector]:
+        """Return the sparse vectors at ``offset`` by slot."""
+        extra = self.record(offset)[1]
+        return {slot: decode_sparse(data) for slot, data in _decode_extra(extra).items()} if extra else {}
+
+    def vector(self, name: str, offset: int) -> VectorValue | None:
+        """Return one vector of a point, in float32 when dense."""
+        slot = self.schema.slots[name]
+        if not int(self.rows["vectors"][offset]) >> slot & 1:
+            return None
+        if name in self.schema.spec.vectors:
+            return np.array(self.dense(name)[offset], np.float32)
+        return self.sparse(offset)[slot]
+
+
+def to_array(offsets: BitMap) -> Offsets:
+    """Return a bitmap's members, ascending."""
+    return np.frombuffer(offsets.to_array(), np.uint32).astype(np.int64)
+
+
+def _bits(offsets: BitMap, count: int) -> npt.NDArray[np.uint8]:
+    mask = np.zeros(count, bool)
+    members = np.frombuffer(offsets.to_array(), np.uint32)
+    mask[members[: np.searchsorted(members, count)]] = True
+    return np.packbits(mask, bitorder="little")
+
+
+def encode_sparse(vector: SparseVector) -> bytes:
+    """Store a sparse vector as its indices followed by its values."""
+    return vector.indices.astype("<u4").tobytes() + vector.values.astype("<f4").tobytes()
+
+
+def decode_sparse(data: bytes) -> SparseVector:
+    """Read what ``encode_sparse`` wrote."""
+    half = len(data) // 2
+    return SparseVector(np.frombuffer(data, "<u4", half // 4), np.frombuffer(data, "<f4", half // 4, half))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -79,6 +79,8 @@ class Collection:
         self.error: str | None = None
         """What stopped the background work, if anything did."""
         self.last_write = time.monotonic()
+        self.flushed = True
+        """Whether all commits are known to be on the disk."""
         self.segment = segment
         self.store = store
         self.writer = threading.RLock()
@@ -94,9 +96,12 @@ class Collection:
     @property
     def view(self) -> View:
         """The present view."""
-        if self._closed:
-            raise ClosedError(f"collection {self.name!r} was used after its database was closed")
+        self._require_open()
         return self._view
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"collection {self.name!r} was deleted, or its database closed")
 
     # Writing
 
@@ -178,6 +183,7 @@ class Collection:
             return
         try:
             self.store.commit(commit, sync=sync)
+            self.flushed = False
         except BaseException:
             undo()
             raise
@@ -237,7 +243,10 @@ class Collection:
 
     def ordered(self, view: View, allowed: BitMap, order: OrderBy, k: int | None) -> tuple[Offsets, list[int | float]]:
         with self._indexes_of(view) as segment:
-            values, offsets = segment.fields.range_values(order.key, view)
+            kind: Literal["numbers", "dates"] | None = None
+            if order.start_from is not None:
+                kind = "dates" if order.datetimes else "numbers"
+            values, offsets = segment.fields.range_values(order.key, view, kind)
         return in_value_order(view, values, offsets, allowed, order, k)
 
     def by_id(self, view: View, allowed: BitMap, start: PointId | None, k: int) -> Offsets:
@@ -335,6 +344,7 @@ class Collection:
 
     def publish(self, commit: Commit, install: Callable[[], None]) -> None:
         """Commit what background work has made and show it to readers."""
+        self._require_open()
         self._commit(commit, sync=True)
         with self._state:
             install()
@@ -342,6 +352,7 @@ class Collection:
 
     def swap(self, commit: Commit, segment: Segment) -> None:
         """Commit a compacted segment and put it in the place of the present one."""
+        self._require_open()
         self._commit(commit, sync=True)
         with self._state:
             self.segment = segment
@@ -349,12 +360,22 @@ class Collection:
             self._order = IdOrder()
             self._selected.clear()
 
+    def flush(self) -> None:
+        """Bring all commits to the disk, also those that nobody waited for."""
+        with self.writer:
+            self._require_open()
+            if self.store is not None:
+                self.store.flush()
+            self.flushed = True
+
     def close(self) -> None:
         """Release the files; queries under way finish on their memory maps."""
         with self.writer, self._state:
             if self._closed:
                 return
             self._closed = True
+            with suppress(OSError):  # they are built again when they are missing
+                self.segment.save_fields()
             self.segment.close()
             if self.store is not None:
                 self.store.close()

@@ -261,7 +261,7 @@ class Executor:
 
     def records(
         self,
-        offsets: Sequence[int],
+        offsets: list[int],
         with_payload: PayloadSelector,
         with_vectors: VectorSelector,
         values: Sequence[int | float] | None = None,
@@ -293,13 +293,13 @@ def _scan(
     return nearest(spec, rows, query, domain.array, k)
 
 
-def _payloads(view: View, offsets: Sequence[int], selector: PayloadSelector) -> list[Payload | None]:
+def _payloads(view: View, offsets: list[int], selector: PayloadSelector) -> Sequence[Payload | None]:
     if selector is False:
         return [None] * len(offsets)
-    payloads = view.payloads(offsets)
+    payloads = view.payload_list(offsets)
     if isinstance(selector, Select):
         return [select(payload, selector) for payload in payloads]
-    return list(payloads)
+    return payloads
 
 
 def vectors_of(view: View, offset: int, selector: VectorSelector) -> dict[str, VectorValue]:

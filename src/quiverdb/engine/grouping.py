@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from quiverdb.engine.executor import Executor, Ranking
-from quiverdb.engine.filter.paths import elements, parse_path, values
+from quiverdb.engine.filter.paths import elements, parse, values
 from quiverdb.model.query import GroupQuery
 from quiverdb.model.result import Group, Hit
 
@@ -43,7 +43,7 @@ def _present(executor: Executor, ranking: Ranking, places: list[int], query: Gro
 
 def _members(executor: Executor, ranking: Ranking, key: str, wanted: int, size: int) -> dict[int | str, list[int]]:
     found: dict[int | str, list[int]] = {}
-    path = parse_path(key)
+    path = parse(key)
     for place, payload in enumerate(executor.view.payloads(ranking.offsets.tolist())):
         for value in _keys(elements(values(payload, path))):
             if value not in found and len(found) < wanted:

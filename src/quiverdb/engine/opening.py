@@ -66,6 +66,7 @@ def open_collection(
         segment = Segment.open(folder, schema, state, store.read_points(state))
         _verify(segment)
         _open_graphs(segment, state)
+        segment.load_fields()
         _remove_leftovers(folder, segment)
     except BaseException:
         if segment is not None:
@@ -99,7 +100,7 @@ def _open_graphs(segment: Segment, state: SegmentState) -> None:
 
 def _remove_leftovers(folder: Path, segment: Segment) -> None:
     """Delete files that no commit names: of an epoch or a graph that a crash cut short, or that were replaced."""
-    known = {segment.path(name).name for name in segment.files()}
+    known = {segment.path(name).name for name in (*segment.files(), "fields")}
     known |= {state.file for _, state in segment.graphs.values()}
     for file in folder.iterdir():
         if file.name not in known and not file.name.startswith(_ROWS):

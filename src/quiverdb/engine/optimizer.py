@@ -38,6 +38,8 @@ _PAUSE = 0.05
 _SELDOM = 10.0
 """A graph with few points outside rests this many times as long as writing it took."""
 _ROUND = 1.0
+"""A collection that was not written to for this long is flushed."""
+_LONG = 60.0
 
 
 class Optimizer:
@@ -82,6 +84,7 @@ class Optimizer:
             for collection in list(self._collections()):
                 try:
                     waiting |= self._serve(collection)
+                    collection.error = None
                 except ClosedError:
                     continue
                 except Exception as error:  # the thread must outlive one bad collection
@@ -89,7 +92,7 @@ class Optimizer:
                     _log.exception("background work on collection %r failed", collection.name)
                 finally:
                     self._busy = None
-            self._wake.wait(_PAUSE if waiting else _ROUND * 60)
+            self._wake.wait(_PAUSE if waiting else _LONG)
 
     def _serve(self, collection: Collection) -> bool:
         """Do what is due for a collection; tell whether something is due later."""
@@ -104,7 +107,16 @@ class Optimizer:
                 self._busy = collection
                 self._extend(collection, name)
                 later = True
-        return later
+        return later or self._flush(collection)
+
+    def _flush(self, collection: Collection) -> bool:
+        """Flush a collection that rests; tell whether it still has to come to rest."""
+        if collection.flushed:
+            return False
+        resting = time.monotonic() - collection.last_write >= _ROUND
+        if resting:
+            collection.flush()
+        return not resting
 
     def _due(self, collection: Collection, name: str) -> bool | None:
         """Tell whether to extend a graph: yes, not yet (False), or nothing to do (None)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from quiverdb.engine.filter.paths import parse_path
+from quiverdb.engine.filter.paths import parse
 from quiverdb.engine.storage.rows import Schema
 from quiverdb.engine.validate import MAX_SLOTS, check_vector_name, check_vector_spec
 from quiverdb.engine.view import View
@@ -40,7 +40,7 @@ def change_schema(schema: Schema, operation: SchemaOperation) -> Schema:
     """Return the settings after a schema operation."""
     match operation:
         case CreateFieldIndex(key, index):
-            parse_path(key)
+            parse(key)
             return msgspec.structs.replace(schema, fields=schema.fields | {key: index})
         case DeleteFieldIndex(key):
             return msgspec.structs.replace(schema, fields=_without(schema.fields, key))

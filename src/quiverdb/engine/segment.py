@@ -314,9 +314,9 @@ class Segment:
         """Follow a committed change of the schema."""
         match operation:
             case CreateFieldIndex(key, index):
-                self.fields.declare(key, index)
+                self.fields.declare(key, index, self.view())
             case DeleteFieldIndex(key):
-                self.fields.drop(key)
+                self.fields.undeclare(key)
             case CreateVector(name):
                 self.having[name] = BitMap()
                 if added is None:
@@ -353,6 +353,19 @@ class Segment:
             index.built = False
         for name, slot in self.schema.slots.items():
             self.having[name] = BitMap(offsets[held >> slot & 1 == 1].tolist())
+
+    def save_fields(self) -> None:
+        """Write the declared payload indexes, for an open that finds the same state."""
+        if self.folder is not None and self.schema.fields:
+            self.path("fields").write_bytes(self.sequence.to_bytes(8, "little", signed=True) + self.fields.dump())
+
+    def load_fields(self) -> None:
+        """Take over the payload indexes that were saved, if nothing was written since."""
+        path = self.path("fields")
+        if self.folder is not None and path.exists():
+            data = path.read_bytes()
+            if int.from_bytes(data[:8], "little", signed=True) == self.sequence:
+                self.fields.restore(data[8:])
 
     def close(self) -> None:
         """Release the files."""

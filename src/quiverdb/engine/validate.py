@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -10,10 +11,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from quiverdb.engine.score.distance import DTYPES, prepare
+from quiverdb.engine.score.distance import DTYPES, UNIT_TOLERANCE, prepare
 from quiverdb.engine.storage.rows import Schema
 from quiverdb.errors import InvalidInputError, UnsupportedError
-from quiverdb.model.collection import CollectionSpec, VectorSpec
+from quiverdb.model.collection import CollectionSpec, Datatype, Distance, VectorSpec
 from quiverdb.model.point import DenseColumn, FloatArray, Payload, Points, SparseVector, VectorValue
 
 __all__ = [
@@ -187,10 +188,17 @@ def query_vector(name: str, spec: VectorSpec, value: VectorValue) -> FloatArray:
         raise InvalidInputError("a query vector must be a flat list of numbers", field="query")
     if len(query) != spec.size:
         raise InvalidInputError(f"Vector dimension error: expected dim: {spec.size}, got {len(query)}", field="query")
-    if not np.isfinite(query).all():
+    query = np.ascontiguousarray(query, np.float32)
+    square = float(np.dot(query, query))
+    if not math.isfinite(square) and not np.isfinite(query).all():
         raise InvalidInputError("a query vector must not contain NaN or infinite numbers", field="query")
-    stored = prepare(spec, query[None])[0]
-    return np.asarray(stored, np.float32)
+    if spec.datatype in (None, Datatype.FLOAT32) and (spec.distance is not Distance.COSINE or _is_unit(square)):
+        return query
+    return np.asarray(prepare(spec, query[None])[0], np.float32)
+
+
+def _is_unit(square: float) -> bool:
+    return abs(square - 1.0) <= UNIT_TOLERANCE
 
 
 def normal_payload(payload: Mapping[str, Any]) -> Payload:

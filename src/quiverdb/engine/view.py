@@ -7,6 +7,7 @@ later write changes in place are copied first. Readers therefore take no lock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from quiverdb.model.point import Payload, PointId, SparseVector, VectorValue
 
 __all__ = ["Domain", "View", "decode_sparse", "encode_sparse", "to_array"]
 
+_BATCH = 4096
 _decode = msgspec.msgpack.Decoder().decode
 _decode_extra = msgspec.msgpack.Decoder(dict[int, bytes]).decode
 
@@ -104,11 +106,15 @@ class View:
         found = self.by_id.get(id)
         return found if found is not None and found < self.count and found in self.live else None
 
-    def record(self, offset: int) -> tuple[memoryview, memoryview]:
-        """Return the encoded payload and the encoded variable-size vectors at ``offset``."""
+    def _data(self) -> memoryview:
         data = self._bytes
         if data is None:
             data = self._bytes = self.records.view().data
+        return data
+
+    def record(self, offset: int) -> tuple[memoryview, memoryview]:
+        """Return the encoded payload and the encoded variable-size vectors at ``offset``."""
+        data = self._data()
         row = self.rows[offset]
         start = row["position"]
         middle = start + row["payload"]
@@ -119,12 +125,19 @@ class View:
         return _decode(payload) if payload else {}
 
     def payloads(self, offsets: Iterable[int]) -> Iterator[Payload]:
-        data = self.records.view().data
-        chosen = np.fromiter(offsets, np.int64)
-        starts = self.rows["position"][chosen]
-        ends = starts + self.rows["payload"][chosen]
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            yield _decode(data[start:end]) if end > start else {}
+        left = iter(offsets)
+        while batch := list(islice(left, _BATCH)):
+            yield from self.payload_list(batch)
+
+    def payload_list(self, offsets: list[int]) -> list[Payload]:
+        """Return the payloads at ``offsets`` at once."""
+        data = self._data()
+        rows = self.rows[offsets]
+        starts, lengths = rows["position"].tolist(), rows["payload"].tolist()
+        return [
+            _decode(data[start : start + length]) if length else {}
+            for start, length in zip(starts, lengths, strict=True)
+        ]
 
     def with_vector(self, name: str) -> BitMap:
         found = self._having.get(name)

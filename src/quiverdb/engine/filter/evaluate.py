@@ -1,4 +1,4 @@
-"""The meaning of filters, written down plainly: does this point satisfy this filter?
+"""The meaning of filters, written down plainly.
 
 Everything faster must answer the same. A declared index changes the meaning of a condition in four ways only:
 

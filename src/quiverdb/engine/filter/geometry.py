@@ -54,9 +54,7 @@ def contains_all(area: Area, lon: Floats, lat: Floats) -> Mask:
             return tall & (lon > top_left.lon) & (lon < bottom_right.lon)
         case GeoRadius(_, center, radius):
             distance = _distances(center, lon, lat)
-            return _settled(
-                area, lon, lat, distance < radius, np.abs(distance - radius) <= _CLOSE * abs(radius) + _CLOSE
-            )
+            return _settled(area, lon, lat, distance < radius, np.abs(distance - radius) <= _CLOSE * distance + _CLOSE)
         case GeoPolygon(_, exterior, interiors):
             inside, unsure = _windings(exterior, lon, lat)
             for interior in interiors:

@@ -69,11 +69,9 @@ def values(payload: Mapping[str, Any], path: Path) -> list[Any]:
     >>> values({"a": [{"b": 1}, {"b": [2, 3]}, 4]}, parse("a[].b"))
     [1, [2, 3]]
     """
-    key = path[0]
+    key = str(path[0])
     if key not in payload:
         return []
-    if len(path) == 1:
-        return [payload[key]]
     found = [payload[key]]
     for step in path[1:]:
         if step is EACH:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from quiverdb.model.collection import FieldIndex, FieldType
 from quiverdb.model.filter import DatetimeRange, Range, ValuesCount
 
-__all__ = ["Exact", "Normalizer", "exact", "normalizer", "number", "place", "same", "within"]
+__all__ = ["Exact", "Normalizer", "exact", "is_uuid", "normalizer", "number", "place", "same", "within"]
 
 Exact: TypeAlias = str | int | bool
 """A value that can be matched exactly."""
@@ -18,6 +18,7 @@ Exact: TypeAlias = str | int | bool
 Normalizer: TypeAlias = Callable[[Any], Exact | None]
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_SPELLED = 36
 _UUID = re.compile(
     r"(?:urn:uuid:)?(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     r"|\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}",
@@ -47,6 +48,11 @@ def _with_any_uuid_spelling(value: Any) -> Exact | None:
         digits = value.lower().removeprefix("urn:uuid:").strip("{}").replace("-", "")
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
     return exact(value)
+
+
+def is_uuid(key: Exact) -> bool:
+    """Tell whether a key is the one spelling that a UUID index gives a UUID."""
+    return type(key) is str and len(key) == _SPELLED and _UUID.fullmatch(key) is not None
 
 
 def normalizer(index: FieldIndex | None) -> Normalizer:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from quiverdb.model.collection import Datatype, Distance, VectorSpec
 from quiverdb.model.point import FloatArray
 
-__all__ = ["DTYPES", "Offsets", "nearest", "prepare", "shown", "similarities", "smaller_is_nearer"]
+__all__ = ["DTYPES", "UNIT_TOLERANCE", "Offsets", "nearest", "prepare", "shown", "similarities", "smaller_is_nearer"]
 
 Offsets: TypeAlias = npt.NDArray[np.int64]
 
@@ -28,7 +28,8 @@ DTYPES: dict[Datatype | None, np.dtype[Any]] = {
 }
 """The storage type of each datatype; the ones that are missing are not supported."""
 
-_NORM_TOLERANCE = 1e-6
+UNIT_TOLERANCE = 1e-6
+"""How far from 1 the squared length of a vector may be for it to count as normalised."""
 _BLOCK = 1 << 22
 """Numbers converted at once when stored types need conversion."""
 
@@ -48,11 +49,11 @@ def prepare(spec: VectorSpec, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     dtype = DTYPES[spec.datatype]
     if dtype == np.uint8:
-        return np.clip(np.trunc(rows), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.trunc(rows), 0, 255), np.uint8)
     rows = np.ascontiguousarray(rows, np.float32)
     if spec.distance is Distance.COSINE:
         squares = np.einsum("ij,ij->i", rows, rows)
-        scale = (squares > np.finfo(np.float32).eps) & (np.abs(squares - 1.0) > _NORM_TOLERANCE)
+        scale = (squares > np.finfo(np.float32).eps) & (np.abs(squares - 1.0) > UNIT_TOLERANCE)
         if scale.any():
             lengths = np.where(scale, np.sqrt(squares), np.float32(1.0))
             rows = rows / lengths[:, None]

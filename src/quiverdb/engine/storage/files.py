@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from quiverdb.errors import CorruptionError, StorageError
+from quiverdb.errors import ClosedError, CorruptionError, StorageError
 
 __all__ = ["AppendFile", "Bytes", "DiskFile", "FileState", "MemoryFile", "storage_error"]
 
@@ -78,6 +78,9 @@ class DiskFile:
 
     def __init__(self, path: Path, state: FileState | None = None) -> None:
         self.path = path
+        self._fd = -1
+        self._view: Bytes = np.empty(0, np.uint8)
+        self._map: mmap.mmap | None = None
         flags = os.O_RDWR | os.O_CLOEXEC | getattr(os, "O_BINARY", 0)
         if state is None:
             flags |= os.O_CREAT | os.O_TRUNC
@@ -92,15 +95,13 @@ class DiskFile:
         self.size, self._crc = state or (0, 0)
         actual = os.fstat(self._fd).st_size
         if actual < self.size:
-            os.close(self._fd)
+            self.close()
             raise CorruptionError(
                 f"{path} has {actual} of {self.size} bytes: restore the folder from a snapshot or backup",
                 path=str(path),
             )
         if actual > self.size:
             os.ftruncate(self._fd, self.size)
-        self._view: Bytes = np.empty(0, np.uint8)
-        self._map: mmap.mmap | None = None
 
     @property
     def state(self) -> FileState:
@@ -152,6 +153,8 @@ class DiskFile:
         self.size, self._crc = state
 
     def view(self) -> Bytes:
+        if self._fd < 0:
+            raise _closed()
         if len(self._view) != self.size:
             self._map = mmap.mmap(self._fd, self.size, access=mmap.ACCESS_READ)
             self._view = np.frombuffer(self._map, np.uint8)
@@ -186,6 +189,7 @@ class MemoryFile:
     def __init__(self) -> None:
         self.size = 0
         self._data: Bytes = np.empty(1 << 12, np.uint8)
+        self._closed = False
 
     @property
     def state(self) -> FileState:
@@ -213,6 +217,8 @@ class MemoryFile:
         self.size = state[0]
 
     def view(self) -> Bytes:
+        if self._closed:
+            raise _closed()
         view = self._data[: self.size]
         view.flags.writeable = False
         return view
@@ -224,4 +230,9 @@ class MemoryFile:
         """Do nothing: memory has no disk."""
 
     def close(self) -> None:
+        self._closed = True
         self._data = np.empty(0, np.uint8)
+
+
+def _closed() -> ClosedError:
+    return ClosedError("the database was closed while it was in use: open it again")

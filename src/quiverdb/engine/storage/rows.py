@@ -170,6 +170,11 @@ class RowStore:
             raise self._damaged()
         return offsets, ids, rows
 
+    def flush(self) -> None:
+        """Fold the write-ahead log into the file; everything committed is on the disk when this returns."""
+        with self._errors():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and release it."""
         with self._errors():

@@ -77,11 +77,12 @@ def test_a_failed_commit_leaves_no_trace(tmp_path):
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE points SET position = 11 WHERE offset = 1",
+        "UPDATE points SET row = zeroblob(32) WHERE offset = 1",
+        "UPDATE points SET row = zeroblob(31) WHERE offset = 1",
         "UPDATE points SET id = 8 WHERE offset = 1",
-        "UPDATE points SET vectors = 4 WHERE offset = 4",
         "UPDATE points SET offset = 9 WHERE offset = 2",
-        "UPDATE points SET version = 'x' WHERE offset = 2",
+        "UPDATE points SET row = 'x' WHERE offset = 2",
+        "UPDATE points SET checked = 'x' WHERE offset = 2",
         "DELETE FROM points WHERE offset = 2",
         "UPDATE meta SET value = x'00' WHERE key = 'schema'",
         "DELETE FROM meta WHERE key = 'state'",

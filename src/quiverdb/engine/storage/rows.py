@@ -25,16 +25,14 @@ from quiverdb.model.point import PointId
 
 __all__ = ["ROW", "Commit", "GraphState", "RowStore", "Schema", "SegmentState"]
 
-ROW = np.dtype([("position", "i8"), ("version", "i8"), ("vectors", "i8"), ("payload", "u4"), ("extra", "u4")])
+ROW = np.dtype([("position", "<i8"), ("version", "<i8"), ("vectors", "<i8"), ("payload", "<u4"), ("extra", "<u4")])
 """Where a point's record starts, its version, a bit per vector slot it has, and the lengths of the record's parts."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS points(
-    offset INTEGER PRIMARY KEY, id NOT NULL, position INTEGER NOT NULL, version INTEGER NOT NULL,
-    vectors INTEGER NOT NULL, payload INTEGER NOT NULL, extra INTEGER NOT NULL, checked INTEGER NOT NULL);
+    offset INTEGER PRIMARY KEY, id NOT NULL, row BLOB NOT NULL, checked INTEGER NOT NULL);
 """
-_COLUMNS = "offset, id, position, version, vectors, payload, extra, checked"
 _U64 = 1 << 64
 _T = TypeVar("_T")
 
@@ -116,15 +114,14 @@ class RowStore:
         if len(commit.removed):
             self._db.executemany("DELETE FROM points WHERE offset = ?", ((offset,) for offset in commit.removed))
         if len(commit.offsets):
-            rows = commit.rows
-            checks = _checks(commit.offsets, commit.ids, rows)
+            packed = commit.rows.tobytes()
             self._db.executemany(
-                f"INSERT OR REPLACE INTO points({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",  # noqa: S608
+                "INSERT OR REPLACE INTO points(offset, id, row, checked) VALUES (?, ?, ?, ?)",
                 zip(
                     commit.offsets.tolist(),
                     map(_stored_id, commit.ids),
-                    *(rows[name].tolist() for name in ROW.names or ()),
-                    checks.tolist(),
+                    (packed[start : start + ROW.itemsize] for start in range(0, len(packed), ROW.itemsize)),
+                    _checks(commit.offsets, commit.ids, commit.rows).tolist(),
                     strict=True,
                 ),
             )
@@ -153,17 +150,16 @@ class RowStore:
     def read_points(self, state: SegmentState) -> tuple[npt.NDArray[np.int64], list[PointId], npt.NDArray[Any]]:
         """Return offsets (ascending), ids and rows of all points; ``CorruptionError`` if any is damaged."""
         with self._errors():
-            found = self._db.execute(f"SELECT {_COLUMNS} FROM points ORDER BY offset").fetchall()  # noqa: S608
+            found = self._db.execute("SELECT offset, id, row, checked FROM points ORDER BY offset").fetchall()
         if len(found) != state.live:
             raise self._damaged()
-        columns = list(zip(*found, strict=True)) if found else [()] * 8
         try:
-            offsets = np.array(columns[0], np.int64)
-            ids: list[PointId] = [id if isinstance(id, str) or id >= 0 else id + _U64 for id in columns[1]]
-            rows = np.empty(len(found), ROW)
-            for name, column in zip(ROW.names or (), columns[2:7], strict=True):
-                rows[name] = column
-            checks = np.array(columns[7], np.int64)
+            offsets = np.array([point[0] for point in found], np.int64)
+            ids: list[PointId] = [id if isinstance(id, str) or id >= 0 else id + _U64 for _, id, _, _ in found]
+            rows = np.frombuffer(b"".join([point[2] for point in found]), ROW)
+            checks = np.array([point[3] for point in found], np.int64)
+            if len(rows) != len(found):
+                raise self._damaged()
         except (TypeError, ValueError, OverflowError) as error:
             raise self._damaged() from error
         if not np.array_equal(checks, _checks(offsets, ids, rows)):

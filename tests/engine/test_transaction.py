@@ -25,7 +25,9 @@ from quiverdb.model.write import (
     Upsert,
 )
 
-SPEC = CollectionSpec({"a": VectorSpec(2, Distance.DOT), "b": VectorSpec(3, Distance.EUCLID)}, {"s": SparseVectorSpec()})
+SPEC = CollectionSpec(
+    {"a": VectorSpec(2, Distance.DOT), "b": VectorSpec(3, Distance.EUCLID)}, {"s": SparseVectorSpec()}
+)
 
 
 @pytest.fixture(params=["memory", "disk"])

@@ -22,6 +22,7 @@ from quiverdb.engine.executor import Executor
 from quiverdb.engine.filter.compile import compile_filter
 from quiverdb.engine.grouping import group_hits
 from quiverdb.engine.index.sparse import SparseIndex
+from quiverdb.engine.matrix import compare
 from quiverdb.engine.order import IdOrder, in_value_order
 from quiverdb.engine.schema import change_schema, indexed, patched
 from quiverdb.engine.score.distance import Offsets
@@ -30,7 +31,7 @@ from quiverdb.engine.source import StaleViewError
 from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
 from quiverdb.engine.transaction import Transaction
 from quiverdb.engine.view import Domain, View
-from quiverdb.errors import ClosedError, InvalidInputError, NotFoundError, UnsupportedError
+from quiverdb.errors import ClosedError, InvalidInputError, NotFoundError
 from quiverdb.model.collection import (
     CollectionInfo,
     CollectionPatch,
@@ -39,8 +40,8 @@ from quiverdb.model.collection import (
 )
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import PointId, VectorValue
-from quiverdb.model.query import FacetQuery, GroupQuery, OrderBy, PayloadSelector, Query, VectorSelector
-from quiverdb.model.result import FacetHit, Group, Hit, Page, Record, WriteResult
+from quiverdb.model.query import FacetQuery, GroupQuery, MatrixQuery, OrderBy, PayloadSelector, Query, VectorSelector
+from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
 from quiverdb.model.write import (
     CreateFieldIndex,
     CreateVector,
@@ -274,7 +275,14 @@ class Collection:
         groups = self._read(lambda executor: group_hits(executor, query))
         if lookup is None:
             return groups
-        raise UnsupportedError("Lookup by group", "the embedded engine")
+        ids = [group.id for group in groups]
+        records = lookup.retrieve(ids, query.lookup_with_payload, query.lookup_with_vectors)
+        found = {record.id: record for record in records}
+        return [msgspec.structs.replace(group, lookup=found.get(group.id)) for group in groups]
+
+    def matrix(self, query: MatrixQuery) -> Matrix:
+        """Compare a random sample of points with each other."""
+        return self._read(lambda executor: compare(executor, query))
 
     def scroll(self, request: ScrollRequest) -> Page:
         """Return a page of points."""

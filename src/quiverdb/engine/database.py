@@ -22,7 +22,7 @@ from quiverdb.engine.storage.files import storage_error
 from quiverdb.engine.storage.lock import WriterLock
 from quiverdb.engine.storage.manifest import Manifest, read_manifest, sync_folder, write_manifest
 from quiverdb.engine.validate import check_name, check_spec
-from quiverdb.errors import AlreadyExistsError, ClosedError, NotFoundError, UnsupportedError
+from quiverdb.errors import AlreadyExistsError, ClosedError, NotFoundError
 from quiverdb.model.collection import CollectionInfo, CollectionPatch, CollectionSpec
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import PointId
@@ -232,7 +232,7 @@ class EngineDatabase:
         return self._find(name).query_groups(query)
 
     def matrix(self, name: str, query: MatrixQuery) -> Matrix:
-        raise UnsupportedError("The distance matrix", "the embedded engine")
+        return self._find(name).matrix(query)
 
     def scroll(self, name: str, request: ScrollRequest) -> Page:
         return self._find(name).scroll(request)

@@ -10,13 +10,15 @@ import msgspec
 
 __all__ = ["Plan", "plan"]
 
-DEPTH_MARGIN = 24
+DEPTH_MARGIN = 8
 """Added to the depth asked for: the codes that the graph walks are coarser than the vectors."""
-NARROW = 0.4
-"""Below this share of allowed points the depth grows in proportion, so that recall stays."""
+NARROWING = 0.9
+"""The depth grows with the allowed share of the points to minus this power, so that recall stays."""
 
+_COMPARISONS, _COMPARISONS_PER_DEPTH = 300, 13
+"""Vectors that a walk compares with the query: so many, and so many more per unit of depth."""
+_COMPARISON, _COMPARISON_PER_NUMBER = 0.03, 3.3e-4
 _ROW, _ROW_PER_NUMBER = 0.01, 1.8e-4
-_STEP, _STEP_PER_NUMBER = 0.7, 4e-3
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -36,9 +38,8 @@ def plan(*, allowed: int, covered: int, tail: int, size: int, ef: int, k: int) -
     share = (allowed - tail) / covered if covered else 0.0
     if share <= 0:
         return Plan(None, candidates)
-    depth = max(ef + DEPTH_MARGIN, candidates)
-    if share < NARROW:
-        depth = int(depth * NARROW / share)
+    depth = int(max(ef + DEPTH_MARGIN, candidates) * share**-NARROWING)
     row = _ROW + size * _ROW_PER_NUMBER
-    walk = depth * (_STEP + size * _STEP_PER_NUMBER) + tail * row
+    comparisons = _COMPARISONS + _COMPARISONS_PER_DEPTH * depth
+    walk = comparisons * (_COMPARISON + size * _COMPARISON_PER_NUMBER) + tail * row
     return Plan(None if allowed * row <= walk else depth, candidates)

@@ -6,7 +6,7 @@ from quiverdb.model.collection import HnswSpec, OptimizerSpec
 
 __all__ = ["EF_SEARCH", "HNSW", "OPTIMIZERS"]
 
-HNSW = HnswSpec(m=16, ef_construct=160, full_scan_threshold=10_000, max_indexing_threads=0, on_disk=False)
+HNSW = HnswSpec(m=24, ef_construct=200, full_scan_threshold=10_000, max_indexing_threads=0, on_disk=False)
 OPTIMIZERS = OptimizerSpec(
     deleted_threshold=0.2,
     vacuum_min_vector_number=1000,

@@ -22,7 +22,8 @@ Mask = npt.NDArray[np.bool_]
 
 _EARTH_RADIUS = 6_371_008.8
 _CLOSE = 1e-9
-"""Relative difference of two distances below which they are computed once more."""
+"""Relative difference below which two distances are compared once more, one by one."""
+_POLE, _DATE_LINE = 90.0, 180.0
 _ROUNDING = 4e-16
 """Relative error of a cross product in float64, rounded up."""
 
@@ -45,22 +46,21 @@ def contains(area: Area, lon: float, lat: float) -> bool:
 
 
 def contains_all(area: Area, lon: Floats, lat: Floats) -> Mask:
-    """Tell for each of many places whether it lies strictly inside an area."""
-    match area:
-        case GeoBox(_, top_left, bottom_right):
-            tall = (lat > bottom_right.lat) & (lat < top_left.lat)
-            if top_left.lon > bottom_right.lon:
-                return tall & ((lon > top_left.lon) | (lon < bottom_right.lon))
-            return tall & (lon > top_left.lon) & (lon < bottom_right.lon)
-        case GeoRadius(_, center, radius):
-            distance = _distances(center, lon, lat)
-            return _settled(area, lon, lat, distance < radius, np.abs(distance - radius) <= _CLOSE * distance + _CLOSE)
-        case GeoPolygon(_, exterior, interiors):
-            inside, unsure = _windings(exterior, lon, lat)
-            for interior in interiors:
-                in_hole, unsure_hole = _windings(interior, lon, lat)
-                inside, unsure = inside & ~in_hole, unsure | unsure_hole
-            return _settled(area, lon, lat, inside, unsure)
+    """Tell for each of many places on the map whether it lies strictly inside an area."""
+    if isinstance(area, GeoBox):
+        top_left, bottom_right = area.top_left, area.bottom_right
+        tall = (lat > bottom_right.lat) & (lat < top_left.lat)
+        if top_left.lon > bottom_right.lon:
+            return tall & ((lon > top_left.lon) | (lon < bottom_right.lon))
+        return tall & (lon > top_left.lon) & (lon < bottom_right.lon)
+    west, east = _longitudes(area)
+    near = np.flatnonzero((lon >= west) & (lon <= east))
+    lon, lat, found = lon[near], lat[near], np.zeros(len(lon), bool)
+    inside, unsure = _nearer(area, lon, lat) if isinstance(area, GeoRadius) else _surrounded(area, lon, lat)
+    for position in np.flatnonzero(unsure).tolist():
+        inside[position] = contains(area, float(lon[position]), float(lat[position]))
+    found[near] = inside
+    return found
 
 
 def latitudes(area: Area) -> tuple[float, float]:
@@ -76,10 +76,19 @@ def latitudes(area: Area) -> tuple[float, float]:
             return min(ends, default=0.0), max(ends, default=0.0)
 
 
-def _settled(area: Area, lon: Floats, lat: Floats, inside: Mask, unsure: Mask) -> Mask:
-    for position in np.flatnonzero(unsure).tolist():
-        inside[position] = contains(area, float(lon[position]), float(lat[position]))
-    return inside
+def _longitudes(area: GeoRadius | GeoPolygon) -> tuple[float, float]:
+    """Return a range of longitudes outside which no place of the area lies."""
+    if isinstance(area, GeoPolygon):
+        ends = [point.lon for point in area.exterior]
+        return min(ends, default=0.0), max(ends, default=0.0)
+    low, high = latitudes(area)
+    if -_POLE < low <= high < _POLE:
+        width = math.sin(area.radius / _EARTH_RADIUS) / math.cos(math.radians(area.center.lat))
+        reach = math.degrees(math.asin(min(1.0, width))) * (1 + _CLOSE) + _CLOSE
+        west, east = area.center.lon - reach, area.center.lon + reach
+        if west >= -_DATE_LINE and east <= _DATE_LINE:
+            return west, east
+    return -_DATE_LINE, _DATE_LINE
 
 
 def _distance(center: GeoPoint, lon: float, lat: float) -> float:
@@ -90,12 +99,20 @@ def _distance(center: GeoPoint, lon: float, lat: float) -> float:
     return 2 * _EARTH_RADIUS * math.asin(min(1.0, math.sqrt(max(0.0, part))))
 
 
-def _distances(center: GeoPoint, lon: Floats, lat: Floats) -> Floats:
-    part = np.sin(np.radians(lat - center.lat) / 2) ** 2 + math.cos(math.radians(center.lat)) * np.cos(
-        np.radians(lat)
-    ) * (np.sin(np.radians(lon - center.lon) / 2) ** 2)
-    distances: Floats = 2 * _EARTH_RADIUS * np.arcsin(np.sqrt(np.clip(part, 0.0, 1.0)))
-    return distances
+def _nearer(area: GeoRadius, lon: Floats, lat: Floats) -> tuple[Mask, Mask]:
+    """Tell for each place whether it is near enough, and whether that is too close to be sure."""
+    if not area.radius > 0:
+        nowhere = np.zeros(len(lon), bool)
+        return nowhere, nowhere
+    half = math.pi / 360
+    part = np.sin((lat - area.center.lat) * half) ** 2
+    part += (
+        math.cos(math.radians(area.center.lat))
+        * np.cos(np.radians(lat))
+        * (np.sin((lon - area.center.lon) * half) ** 2)
+    )
+    limit = math.sin(min(area.radius / _EARTH_RADIUS, math.pi) / 2) ** 2
+    return part < limit, np.abs(part - limit) <= _CLOSE * limit
 
 
 def _side(ring: Sequence[GeoPoint], lon: float, lat: float) -> int:
@@ -125,6 +142,15 @@ def _turn(start: GeoPoint, end: GeoPoint, lon: float, lat: float) -> int:
         exact = (Fraction(end.lon) - x) * (Fraction(lat) - y) - (Fraction(end.lat) - y) * (Fraction(lon) - x)
         return (exact > 0) - (exact < 0)
     return 1 if turn > 0 else -1
+
+
+def _surrounded(area: GeoPolygon, lon: Floats, lat: Floats) -> tuple[Mask, Mask]:
+    """Tell for each place whether it is in a polygon and in none of its holes, and whether that is not sure."""
+    inside, unsure = _windings(area.exterior, lon, lat)
+    for interior in area.interiors:
+        in_hole, unsure_hole = _windings(interior, lon, lat)
+        inside, unsure = inside & ~in_hole, unsure | unsure_hole
+    return inside, unsure
 
 
 def _windings(ring: Sequence[GeoPoint], lon: Floats, lat: Floats) -> tuple[Mask, Mask]:

@@ -94,14 +94,31 @@ class SortedColumn:
         self._removed.add(offset)
 
     def between(
-        self, low: float, high: float, *, above: bool = False, below: bool = False, test: Test | None = None
+        self,
+        low: float,
+        high: float,
+        *,
+        above: bool = False,
+        below: bool = False,
+        test: Test | None = None,
+        having: BitMap | None = None,
     ) -> BitMap:
-        """Return the offsets with a value from ``low`` to ``high``; ``above`` and ``below`` leave out the ends."""
+        """Return the offsets with a value from ``low`` to ``high``; ``above`` and ``below`` leave out the ends.
+
+        ``having``, all offsets that have a value, lets most of a column be found by what is not in the range.
+        """
         self._sort_in()
+        runs = (self._main, self._tail)
+        spans = [_span(run.values, low, high, above=above, below=below) for run in runs]
+        if having is not None and not self._hidden and len(self) == len(having):  # then no point has two values
+            chosen = sum(end - start for start, end in spans)
+            if 2 * chosen > len(self):
+                ends = [
+                    part for run, (a, b) in zip(runs, spans, strict=True) for part in (run.offsets[:a], run.offsets[b:])
+                ]
+                return having - from_offsets(np.concatenate(ends), self.top)
         found: BitMap | None = None
-        for run, hidden in ((self._main, self._hidden), (self._tail, None)):
-            start = run.values.searchsorted(low, "right" if above else "left")
-            end = run.values.searchsorted(high, "left" if below else "right")
+        for run, (start, end), hidden in zip(runs, spans, (self._hidden, None), strict=True):
             if end <= start:
                 continue
             offsets = run.offsets[start:end]
@@ -158,6 +175,11 @@ class SortedColumn:
         companions = self._new_companions if self._paired else np.zeros(len(values))
         self._new_values, self._new_offsets, self._new_companions = array(self._code), array("I"), array("d")
         return _Run(values, offsets, np.array(companions, self._companion)).where(np.lexsort((offsets, values)))
+
+
+def _span(values: Values, low: float, high: float, *, above: bool, below: bool) -> tuple[int, int]:
+    start = int(values.searchsorted(low, "right" if above else "left"))
+    return start, max(start, int(values.searchsorted(high, "left" if below else "right")))
 
 
 def _among(offsets: Offsets, chosen: BitMap) -> Mask:

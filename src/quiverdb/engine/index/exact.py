@@ -13,7 +13,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from quiverdb.engine.filter.values import Exact, is_uuid, normalizer
-from quiverdb.engine.index.bitmaps import from_mask, members, union
+from quiverdb.engine.index.bitmaps import from_mask, from_offsets, members, union
 from quiverdb.engine.index.found import Found
 from quiverdb.engine.index.postings import Postings, PostingsState
 from quiverdb.model.collection import FieldIndex, FieldType
@@ -163,7 +163,8 @@ class ExactIndex:
             hits = np.zeros(len(distinct), np.uint32)
             for posting in postings:
                 hits[members(posting & several)] += 1
-            result |= from_mask((hits > 0) & (hits < distinct))
+            offsets = members(several)
+            result |= from_offsets(offsets[hits[offsets] < distinct[offsets]], len(distinct))
         return result | self._others
 
     def _starting_with(self, prefix: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from quiverdb.model.filter import GeoBox, GeoPolygon, GeoRadius, KeyCondition
 
 __all__ = ["PlaceIndex"]
 
-_POLE = 90.0
+_POLE, _DATE_LINE = 90.0, 180.0
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -26,7 +26,7 @@ class _State(msgspec.Struct, array_like=True):
 
 
 class PlaceIndex:
-    """Hold places as latitude and longitude. Those beyond the poles, which are none, are looked at one by one."""
+    """Hold places as latitude and longitude. Those off the map are looked at one by one."""
 
     def __init__(self) -> None:
         self._column = SortedColumn("d", companions=True)
@@ -41,7 +41,7 @@ class PlaceIndex:
                 continue
             self.having.add(offset)
             lon, lat = found
-            if abs(lat) > _POLE:
+            if abs(lat) > _POLE or abs(lon) > _DATE_LINE:
                 strange.append(found)
             else:
                 self._column.add(lat, offset, lon)

@@ -67,17 +67,17 @@ class NumberIndex:
         bounds = (condition.lt, condition.lte, condition.gt, condition.gte)
         if any(bound is not None and math.isnan(bound) for bound in bounds):
             return Found(BitMap())
-        found = BitMap()
-        if len(self._whole):
-            low, high = _whole_bounds(condition)
-            if low <= high:
-                found = self._whole.between(low, high)
-        if len(self._broken):
-            low_end, above = _tighter(condition.gte, condition.gt, -math.inf, 1)
-            high_end, below = _tighter(condition.lte, condition.lt, math.inf, -1)
-            broken = self._broken.between(low_end, high_end, above=above, below=below)
-            found = found | broken if found else broken
-        return Found(found)
+        if not len(self._broken):
+            return Found(self._whole_between(condition, self.having))
+        low, above = _tighter(condition.gte, condition.gt, -math.inf, 1)
+        high, below = _tighter(condition.lte, condition.lt, math.inf, -1)
+        if not len(self._whole):
+            return Found(self._broken.between(low, high, above=above, below=below, having=self.having))
+        return Found(self._whole_between(condition) | self._broken.between(low, high, above=above, below=below))
+
+    def _whole_between(self, condition: Range, having: BitMap | None = None) -> BitMap:
+        low, high = _whole_bounds(condition)
+        return self._whole.between(low, high, having=having) if low <= high else BitMap()
 
     def ascending(self, *, only_whole: bool = False, only_broken: bool = False) -> list[Ordered]:
         """Return sorted columns, as they are or all turned into integers or floats."""
@@ -141,7 +141,7 @@ class DateIndex:
         )
         if low > high or low > _LARGEST or high < _SMALLEST:
             return Found(BitMap())
-        return Found(self._column.between(low, min(high, _LARGEST)))
+        return Found(self._column.between(max(low, _SMALLEST), min(high, _LARGEST), having=self.having))
 
     def ascending(self) -> Ordered:
         """Return the microseconds in ascending order, and their offsets."""

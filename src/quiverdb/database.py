@@ -104,7 +104,7 @@ class Database(Protocol):
     ) -> list[Record]:
         """Return the points with these ids that exist, in the order asked."""
 
-    def count(self, name: str, filter: Filter | None = None, *, exact: bool = True) -> int:  # noqa: A002
+    def count(self, name: str, filter: Filter | None = None, *, exact: bool = True) -> int:
         """Count the points that a filter lets through."""
 
     def facet(self, name: str, query: FacetQuery) -> list[FacetHit]:

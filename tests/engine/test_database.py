@@ -120,7 +120,7 @@ sys.exit(status)
 def test_unfinished_creations_are_cleared_away(tmp_path):
     with EngineDatabase.open(tmp_path) as database:
         database.create_collection("docs", SPEC)
-    orphan = tmp_path / "collections" / "orphan"
+    orphan = tmp_path / "collections" / ("0" * 32)
     orphan.mkdir()
     (orphan / "vectors-0.0").write_bytes(b"x")
     with EngineDatabase.open(tmp_path) as database:

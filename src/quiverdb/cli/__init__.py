@@ -1,1 +1,12 @@
-"""The command line."""
+"""The command line: ``quiverdb demo``, ``info`` and ``query``."""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command that the arguments of the process name."""
+    from quiverdb.cli.app import app  # loads typer and rich, which importing this package must not
+
+    app(prog_name="quiverdb")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -22,7 +23,7 @@ from quiverdb.engine.storage.files import storage_error
 from quiverdb.engine.storage.lock import WriterLock
 from quiverdb.engine.storage.manifest import Manifest, read_manifest, sync_folder, write_manifest
 from quiverdb.engine.validate import check_name, check_spec
-from quiverdb.errors import AlreadyExistsError, ClosedError, NotFoundError
+from quiverdb.errors import AlreadyExistsError, ClosedError, CorruptionError, NotFoundError
 from quiverdb.model.collection import CollectionInfo, CollectionPatch, CollectionSpec
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import PointId
@@ -34,6 +35,7 @@ __all__ = ["EngineDatabase"]
 
 MEMORY = ":memory:"
 _COLLECTIONS = "collections"
+_OWN = re.compile("[0-9a-f]{32}")
 
 _shared: dict[Path, EngineDatabase] = {}
 _shared_lock = threading.Lock()
@@ -93,6 +95,7 @@ class EngineDatabase:
         try:
             manifest = read_manifest(folder)
             if manifest is None:
+                self._require_empty(folder)
                 manifest = Manifest()
                 write_manifest(folder, manifest)
             self._aliases, self._folders = dict(manifest.aliases), dict(manifest.collections)
@@ -109,11 +112,20 @@ class EngineDatabase:
         if self._collections:
             self._optimizer.notify()
 
+    def _require_empty(self, folder: Path) -> None:
+        """Refuse a folder that has collections and no manifest: it is damaged, or of something else."""
+        if any((folder / _COLLECTIONS).iterdir()):
+            path = folder / "manifest.json"
+            raise CorruptionError(
+                f"{path} is missing although there are collections: restore it from a backup, or use another folder",
+                path=str(path),
+            )
+
     def _remove_orphans(self, folder: Path) -> None:
         """Delete the folders of collections whose creation or deletion a crash cut short."""
         known = set(self._folders.values())
         for part in (folder / _COLLECTIONS).iterdir():
-            if part.name not in known:
+            if part.name not in known and _OWN.fullmatch(part.name):
                 shutil.rmtree(part, ignore_errors=True)
 
     def _find(self, name: str) -> Collection:
@@ -200,22 +212,23 @@ class EngineDatabase:
         if change.rename is not None:
             if change.rename not in aliases:
                 raise NotFoundError(f"Alias {change.rename} does not exist!", kind="alias", name=change.rename)
-            check_name(change.alias, "alias")
+            self._check_alias(change.alias)
             aliases[change.alias] = aliases.pop(change.rename)
         elif change.collection is None:
             if aliases.pop(change.alias, None) is None:
                 raise NotFoundError(f"Alias {change.alias} does not exist!", kind="alias", name=change.alias)
         else:
-            check_name(change.alias, "alias")
-            if change.alias in self._collections:
-                raise AlreadyExistsError(
-                    f"Collection `{change.alias}` already exists!", kind="collection", name=change.alias
-                )
+            self._check_alias(change.alias)
             if change.collection not in self._collections:
                 raise NotFoundError(
                     f"Collection `{change.collection}` doesn't exist!", kind="collection", name=change.collection
                 )
             aliases[change.alias] = change.collection
+
+    def _check_alias(self, name: str) -> None:
+        check_name(name, "alias")
+        if name in self._collections:
+            raise AlreadyExistsError(f"Collection `{name}` already exists!", kind="collection", name=name)
 
     def aliases(self) -> Mapping[str, str]:
         self._require_open()

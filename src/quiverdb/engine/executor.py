@@ -16,10 +16,11 @@ from pyroaring import BitMap
 
 from quiverdb.engine.payload import select
 from quiverdb.engine.planner import plan
-from quiverdb.engine.score.distance import Offsets, nearest, shown, smaller_is_nearer
+from quiverdb.engine.score.distance import Offsets, nearest, shown, similarities, smaller_is_nearer, top
 from quiverdb.engine.score.fusion import reciprocal_rank
+from quiverdb.engine.score.recommend import best_score, sum_scores
 from quiverdb.engine.source import Source
-from quiverdb.engine.validate import query_vector, sparse_vector
+from quiverdb.engine.validate import check_names, query_vector, sparse_vector
 from quiverdb.engine.view import Domain, View
 from quiverdb.errors import InvalidInputError, NotFoundError, UnsupportedError
 from quiverdb.model.collection import VectorSpec
@@ -74,12 +75,15 @@ class Executor:
 
     def hits(self, query: Query) -> list[Hit]:
         """Answer a query with points."""
+        if query.shard_keys is not None:
+            raise UnsupportedError("A shard key", _BACKEND)
         ranking = self.rank(query, query.filter, query.limit + query.offset)
         return self.present(ranking.page(query.offset, query.limit), query.with_payload, query.with_vectors)
 
     def present(self, ranking: Ranking, with_payload: PayloadSelector, with_vectors: VectorSelector) -> list[Hit]:
         """Fetch what is shown of the points of a ranking."""
         view = self.view
+        _check_names(view, with_vectors)
         offsets = ranking.offsets.tolist()
         versions = view.rows["version"][ranking.offsets].tolist()
         payloads = _payloads(view, offsets, with_payload)
@@ -190,6 +194,8 @@ class Executor:
         rows = view.dense(name)
         graph = view.graphs.get(name)
         k = min(k, size)
+        if params.ef is not None and params.ef < 1:
+            raise InvalidInputError(f"hnsw_ef must be at least 1, got {params.ef}", field="ef")
         if k <= 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         if graph is None or params.exact:
@@ -214,13 +220,32 @@ class Executor:
     def _recommended(self, query: Query, domain: Domain, recommend: Recommend, k: int) -> Ranking:
         """Rank by similarity to the mean of the positive examples, moved away from the negative ones."""
         if recommend.strategy != "average_vector":
-            raise UnsupportedError(f"The recommend strategy {recommend.strategy}", _BACKEND)
+            return self._by_examples(query, domain, recommend, k)
         if not recommend.positive:
             raise InvalidInputError("at least one positive example is required", field="positive")
         vector = self._mean(query, recommend.positive)
         if recommend.negative:
             vector = vector + vector - self._mean(query, recommend.negative)
         return self._nearest(query, domain, vector, k, (*recommend.positive, *recommend.negative))
+
+    def _by_examples(self, query: Query, domain: Domain, recommend: Recommend, k: int) -> Ranking:
+        """Rank by a score of the similarities to each example, over all allowed points."""
+        examples = (*recommend.positive, *recommend.negative)
+        if not examples:
+            raise InvalidInputError("at least one example is required", field="positive")
+        spec = self.view.schema.spec.vectors.get(query.using)
+        if spec is None:
+            raise UnsupportedError("Recommendation by sparse vectors", _BACKEND)
+        offsets = np.setdiff1d(domain.array, self._referred(examples, query), assume_unique=True)
+        rows = self.view.dense(query.using)[offsets]
+        found = np.empty((len(examples), len(offsets)), np.float32)
+        for number, example in enumerate(examples):
+            vector = query_vector(query.using, spec, self._resolve(example, query))
+            found[number] = similarities(spec, rows, vector)
+        score = best_score if recommend.strategy == "best_score" else sum_scores
+        scores = score(found[: len(recommend.positive)], found[len(recommend.positive) :])
+        best = top(scores, k)
+        return _above(Ranking(offsets[best], scores[best]), query.score_threshold, smaller=False)
 
     def _mean(self, query: Query, examples: tuple[VectorInput, ...]) -> FloatArray:
         vectors = [self._resolve(example, query) for example in examples]
@@ -268,6 +293,7 @@ class Executor:
     ) -> list[Record]:
         """Fetch what is shown of the points at ``offsets``."""
         view = self.view
+        _check_names(view, with_vectors)
         payloads = _payloads(view, offsets, with_payload)
         return [
             Record(
@@ -307,9 +333,14 @@ def vectors_of(view: View, offset: int, selector: VectorSelector) -> dict[str, V
     names = view.schema.slots if selector is True else selector or ()
     found = {}
     for name in names:
-        if name in view.schema.slots and (vector := view.vector(name, offset)) is not None:
+        if (vector := view.vector(name, offset)) is not None:
             found[name] = vector
     return found
+
+
+def _check_names(view: View, selector: VectorSelector) -> None:
+    if not isinstance(selector, bool):
+        check_names(view.schema, selector)
 
 
 def _above(ranking: Ranking, threshold: float | None, *, smaller: bool) -> Ranking:

@@ -8,7 +8,7 @@ import msgspec
 
 from quiverdb.engine.filter.paths import parse
 from quiverdb.engine.storage.rows import Schema
-from quiverdb.engine.validate import MAX_SLOTS, check_vector_name, check_vector_spec
+from quiverdb.engine.validate import MAX_SLOTS, check_settings, check_vector_name, check_vector_spec
 from quiverdb.engine.view import View
 from quiverdb.errors import AlreadyExistsError, InvalidInputError
 from quiverdb.model.collection import CollectionPatch, CollectionSpec, HnswSpec, OptimizerSpec, VectorSpec
@@ -104,9 +104,9 @@ def patched(schema: Schema, patch: CollectionPatch) -> Schema:
         for name in patch.__struct_fields__
         if name not in ("vectors", "sparse_vectors") and (value := getattr(patch, name)) is not None
     }
-    return msgspec.structs.replace(
-        schema, spec=msgspec.structs.replace(spec, vectors=vectors, sparse_vectors=sparse, **values)
-    )
+    spec = msgspec.structs.replace(spec, vectors=vectors, sparse_vectors=sparse, **values)
+    check_settings(spec)
+    return msgspec.structs.replace(schema, spec=spec)
 
 
 def _merged(old: Any, new: Any) -> Any:

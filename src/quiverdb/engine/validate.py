@@ -22,6 +22,7 @@ __all__ = [
     "check_ids",
     "check_name",
     "check_names",
+    "check_settings",
     "check_spec",
     "check_vector_name",
     "check_vector_spec",
@@ -65,10 +66,28 @@ def check_spec(spec: CollectionSpec) -> None:
         raise InvalidInputError(f"vector {min(both)!r} is declared both dense and sparse", field="vectors")
     if len(spec.vectors) + len(spec.sparse_vectors) > MAX_SLOTS:
         raise InvalidInputError(f"a collection holds at most {MAX_SLOTS} named vectors", field="vectors")
+    check_settings(spec)
     for name, vector in spec.vectors.items():
         check_vector_spec(name, vector)
     for name in spec.sparse_vectors:
         check_vector_name(name)
+
+
+def check_settings(spec: CollectionSpec) -> None:
+    """Reject graph and optimizer settings that are out of range."""
+    for hnsw in (spec.hnsw, *(vector.hnsw for vector in spec.vectors.values())):
+        if hnsw is not None:
+            _check_range("m", hnsw.m, 0, 10_000)
+            _check_range("ef_construct", hnsw.ef_construct, 4, 1_000_000)
+            _check_range("max_indexing_threads", hnsw.max_indexing_threads, 0, 10_000)
+    _check_range("deleted_threshold", spec.optimizers.deleted_threshold, 0, 1)
+    for name in ("vacuum_min_vector_number", "indexing_threshold", "default_segment_number", "flush_interval_sec"):
+        _check_range(name, getattr(spec.optimizers, name), 0, math.inf)
+
+
+def _check_range(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise InvalidInputError(f"{name} must be between {low} and {high}, got {value}", field=name)
 
 
 def check_vector_spec(name: str, spec: VectorSpec) -> None:
@@ -143,7 +162,10 @@ def _dense_sources(name: str, spec: VectorSpec, column: Any, count: int) -> list
         raise InvalidInputError("vectors must not contain NaN or infinite numbers", field="vector")
     if column.positions is None and len(rows) != count:
         raise InvalidInputError(f"got {len(rows)} vectors for {count} points", field="vector")
-    stored = prepare(spec, rows)
+    with np.errstate(over="ignore"):
+        stored = prepare(spec, rows)
+    if spec.datatype is Datatype.FLOAT16 and not np.isfinite(stored).all():
+        raise InvalidInputError(f"vector {name!r} has numbers beyond the range of float16", field="vector")
     if column.positions is None:
         return [(stored, row) for row in range(count)]
     result: list[VectorSource | None] = [None] * count

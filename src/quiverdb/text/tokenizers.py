@@ -45,7 +45,7 @@ _HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0002
 _COMMON = r"0-9$<=>^|~"
 """Scripts whose words are told apart, by block. In those of ``_MARKED``, marks belong to the letters.
 
-What is ``_COMMON`` joins any script.
+What is ``_COMMON`` and what separates words goes with the script before it, at the start with the one after it.
 """
 
 
@@ -118,10 +118,11 @@ def multilingual_words(text: str) -> Iterator[str]:
     >>> list(multilingual_words("Crème brûlée, 3.14 東京タワー"))
     ['creme', 'brulee', '東', '京', 'タワー']
     """
-    for match in _script_run().finditer(text):
-        word = _normalized(match[0], keep_marks=match.lastgroup == "marked")
-        if any(map(str.isalpha, word)):
-            yield word
+    for run in _script_run().finditer(text):
+        for piece in (_han if run.lastgroup == "han" else _unseparated)().findall(run[0]):
+            word = _normalized(piece, keep_marks=run.lastgroup == "marked")
+            if any(map(str.isalpha, word)):
+                yield word
 
 
 def _normalized(word: str, *, keep_marks: bool) -> str:
@@ -139,14 +140,28 @@ def _identifier() -> re.Pattern[str]:
 
 
 @cache
+def _han() -> re.Pattern[str]:
+    return re.compile(f"[{_HAN}]")
+
+
+@cache
+def _unseparated() -> re.Pattern[str]:
+    return re.compile(f"[^{_separators()}]+")
+
+
+@cache
 def _script_run() -> re.Pattern[str]:
-    """Match runs of one script between separators."""
-    separator = character_class("separators.txt") + r"\t\n\r"
     marked = "|".join(map(_run, _MARKED.values()))
     unmarked = "|".join(map(_run, _UNMARKED.values()))
-    special = "".join((*_MARKED.values(), *_UNMARKED.values(), _HAN))
-    return re.compile(f"(?![{separator}])(?:(?P<marked>{marked})|{unmarked}|[{_HAN}]|[^{separator}{special}]+)")
+    named = "".join((*_MARKED.values(), *_UNMARKED.values(), _HAN))
+    return re.compile(f"(?P<marked>{marked})|(?P<han>{_run(_HAN)})|{unmarked}|[^{named}]+")
 
 
 def _run(block: str) -> str:
-    return f"[{_COMMON}]*[{block}][{block}{_COMMON}]*"
+    neutral = _COMMON + _separators()
+    return f"[{neutral}]*[{block}][{block}{neutral}]*"
+
+
+@cache
+def _separators() -> str:
+    return character_class("separators.txt") + r"\t\n\r"

@@ -7,6 +7,7 @@ import qdrant_edge as qe
 from edge_filter import EdgePoints
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import RELAXED
 
 from quiverdb.dates import parse_datetime
 from quiverdb.model.collection import FieldIndex, FieldType
@@ -47,7 +48,8 @@ def test_reads_dates(text: str, micros: int) -> None:
         "", "soon", "1970", "1970-01", "19700101", "1970-01-01T00", "1970-01-01T00:00Z", "1970-13-01", "1900-02-29",
         "1970-01-32", "1970-01-00", "1970-01-01T24:00:00", "1970-01-01T00:60:00", "1970-01-01T00:00:61",
         "1970-01-01T00:00:00+24:00", "1970-01-01T00:00:00+1", "1970-01-01T00:00:00,5Z", "1970-01-01 ", "12020-01-01",
-        "1970-01-01T00:00:00.Z", "1970/01/01", "٢٠٢٠-٠١-٠١", "+262143-01-01", "1970-01-01T00:00:00Z" + " " * 300,
+        "1970-01-01T00:00:00.Z", "1970/01/01", "+262143-01-01",
+        "\u0662\u0660\u0662\u0660-\u0660\u0661-\u0660\u0661", "1970-01-01T00:00:00Z" + " " * 300,
     ],
 )  # fmt: skip
 def test_refuses_what_is_no_date(text: str) -> None:
@@ -55,7 +57,7 @@ def test_refuses_what_is_no_date(text: str) -> None:
 
 
 @given(st.datetimes(), st.integers(-23 * 60, 23 * 60))
-@settings(database=None, max_examples=100)
+@settings(RELAXED, max_examples=100)
 def test_agrees_with_the_standard_library(moment: datetime, minutes: int) -> None:
     aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     assert parse_datetime(aware.isoformat()) == (aware - EPOCH) // timedelta(microseconds=1)
@@ -77,7 +79,7 @@ def _nearly_dates(draw: st.DrawFn) -> str:
 
 
 @given(st.lists(_nearly_dates(), min_size=500, max_size=500))
-@settings(database=None, max_examples=4, deadline=None)
+@settings(RELAXED, max_examples=4)
 def test_agrees_with_edge(texts: list[str]) -> None:
     with EdgePoints([{"when": text} for text in texts], indexes={"when": FieldIndex(FieldType.DATETIME)}) as edge:
         order = qe.OrderBy("when")

@@ -7,7 +7,9 @@ import pytest
 from edge_filter import EdgePoints
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import RELAXED
 
+from quiverdb.engine.filter import geometry
 from quiverdb.engine.filter.geometry import Area, contains, contains_all, latitudes
 from quiverdb.model.filter import Filter, GeoBox, GeoPoint, GeoPolygon, GeoRadius
 
@@ -44,10 +46,24 @@ def test_borders_do_not_belong(
 ) -> None:
     assert all(contains(area, *place) for place in inside)
     assert not any(contains(area, *place) for place in outside)
+    lon, lat = np.array([*inside, *outside], float).T
+    assert contains_all(area, lon, lat).tolist() == [True] * len(inside) + [False] * len(outside)
+
+
+def test_a_place_on_the_circle_is_decided_alike() -> None:
+    center = GeoPoint(13.4, 52.5)
+    random = np.random.default_rng(2)
+    lon, lat = random.uniform(-180, 180, 400), random.uniform(-90, 90, 400)
+    for x, y in zip(lon.tolist(), lat.tolist(), strict=True):
+        # The exact distance, and its neighbours, are where rounding matters.
+        reach = geometry._distance(center, x, y)
+        for radius in (reach, math.nextafter(reach, 0), math.nextafter(reach, math.inf)):
+            area = GeoRadius("g", center, radius)
+            assert contains_all(area, np.array([x]), np.array([y]))[0] == contains(area, x, y)
 
 
 @given(AREAS, st.lists(st.tuples(DEGREES, LATITUDES), min_size=1, max_size=20))
-@settings(database=None, max_examples=300, deadline=None)
+@settings(RELAXED, max_examples=300)
 def test_arrays_answer_like_single_places(area: Area, places: list[tuple[float, float]]) -> None:
     corners = [(point.lon, point.lat) for point in getattr(area, "exterior", ())]
     lon, lat = np.array([*places, *corners]).T
@@ -58,7 +74,7 @@ def test_arrays_answer_like_single_places(area: Area, places: list[tuple[float, 
 
 
 @given(st.lists(AREAS, min_size=20, max_size=20), st.lists(st.tuples(DEGREES, LATITUDES), min_size=30, max_size=30))
-@settings(database=None, max_examples=10, deadline=None)
+@settings(RELAXED, max_examples=10)
 def test_agrees_with_edge(areas: list[Area], places: list[tuple[float, float]]) -> None:
     with EdgePoints([{"g": {"lon": lon, "lat": lat}} for lon, lat in places]) as edge:
         for area in areas:

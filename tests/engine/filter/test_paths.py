@@ -6,6 +6,7 @@ import pytest
 import qdrant_edge as qe
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import RELAXED
 
 from quiverdb.engine.filter.paths import EACH, elements, parse, quoted, values
 from quiverdb.errors import InvalidInputError
@@ -68,7 +69,7 @@ def test_quotes_where_needed(key: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["a", "b", ".", "[", "]", "[]", "[0]", '"', '"a b"', ".a", "_", "-", "é", " ", "7"])))
-@settings(database=None, max_examples=500)
+@settings(RELAXED, max_examples=500)
 def test_accepts_what_edge_accepts(parts: list[str]) -> None:
     text = "".join(parts)
     try:

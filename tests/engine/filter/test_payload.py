@@ -9,7 +9,7 @@ from edge_filter import EdgePoints
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import typed
-from strategies import PATHS, payloads
+from strategies import PATHS, RELAXED, payloads
 
 from quiverdb.engine.payload import delete_keys, merge, overwrite, select
 from quiverdb.errors import InvalidInputError
@@ -80,7 +80,7 @@ def test_bad_paths_are_refused() -> None:
 
 
 @given(st.lists(st.tuples(payloads(), payloads(), st.one_of(st.none(), KEYS)), min_size=40, max_size=40))
-@settings(database=None, max_examples=12, deadline=None)
+@settings(RELAXED, max_examples=12)
 def test_merge_agrees_with_edge(edits: list[tuple[dict[str, Any], dict[str, Any], str | None]]) -> None:
     with EdgePoints([old for old, _, _ in edits]) as edge:
         for id, (old, new, key) in enumerate(edits):
@@ -91,7 +91,7 @@ def test_merge_agrees_with_edge(edits: list[tuple[dict[str, Any], dict[str, Any]
 
 
 @given(st.lists(st.tuples(payloads(), payloads()), min_size=20, max_size=20))
-@settings(database=None, max_examples=4, deadline=None)
+@settings(RELAXED, max_examples=4)
 def test_overwrite_agrees_with_edge(edits: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
     with EdgePoints([old for old, _ in edits]) as edge:
         for id, (_, new) in enumerate(edits):
@@ -100,7 +100,7 @@ def test_overwrite_agrees_with_edge(edits: list[tuple[dict[str, Any], dict[str, 
 
 
 @given(st.lists(st.tuples(payloads(), st.lists(KEYS, min_size=1, max_size=3)), min_size=40, max_size=40))
-@settings(database=None, max_examples=12, deadline=None)
+@settings(RELAXED, max_examples=12)
 def test_delete_and_select_agree_with_edge(edits: list[tuple[dict[str, Any], list[str]]]) -> None:
     with EdgePoints([old for old, _ in edits]) as edge:
         for id, (old, keys) in enumerate(edits):

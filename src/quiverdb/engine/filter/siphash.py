@@ -7,6 +7,7 @@ computation works on whole arrays of ids, one 64-bit word of each at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ Words = npt.NDArray[np.uint64]
 _START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 
 
+@lru_cache(maxsize=4096)
 def hash_id(id: PointId) -> int:
     """Return the hash of one point id."""
     return int(hash_ids([id])[0])

@@ -34,7 +34,6 @@ class _State(msgspec.Struct, array_like=True):
     strings: PostingsState[str]
     integers: PostingsState[int]
     booleans: PostingsState[bool]
-    others: bytes
     several: bytes
     distinct: bytes
     having: bytes
@@ -50,8 +49,6 @@ class ExactIndex:
         self.strings: Postings[str] = Postings()
         self.integers: Postings[int] = Postings()
         self.booleans: Postings[bool] = Postings()
-        self._others = BitMap()
-        """Offsets with a value that is neither of these nor null: it differs from everything."""
         self._several = BitMap()
         """Offsets with more than one distinct value."""
         self._distinct = array("H")
@@ -80,10 +77,7 @@ class ExactIndex:
                 self.integers.add(key, offset)
             elif kind is bool:
                 self.booleans.add(key, offset)
-            else:
-                self._others.add(offset)
-                continue
-            if self._belongs(kind, key):
+            if kind is not None and self._belongs(kind, key):
                 self.having.add(offset)
 
     def remove(self, offset: int, values: list[Any], elements: list[Any]) -> None:  # noqa: ARG002
@@ -95,14 +89,13 @@ class ExactIndex:
                 self.integers.discard(key, offset)
             elif kind is bool:
                 self.booleans.discard(key, offset)
-        self._others.discard(offset)
         self._several.discard(offset)
         self.having.discard(offset)
         if offset < len(self._distinct):
             self._distinct[offset] = 0
 
     def _keys(self, elements: list[Any]) -> set[tuple[type | None, Any]]:
-        """Return the distinct values with their types; all that have no key are one."""
+        """Return the distinct values with their types; those without a key, which equal nothing, are one."""
         key_of = self._key
         seen: set[tuple[type | None, Any]] = set()
         for element in elements:
@@ -165,7 +158,7 @@ class ExactIndex:
                 hits[members(posting & several)] += 1
             offsets = members(several)
             result |= from_offsets(offsets[hits[offsets] < distinct[offsets]], len(distinct))
-        return result | self._others
+        return result
 
     def _starting_with(self, prefix: str) -> Iterator[str]:
         if self._sorted is None or self._fresh:
@@ -195,7 +188,6 @@ class ExactIndex:
             self.strings.dump(),
             self.integers.dump(),
             self.booleans.dump(),
-            self._others.serialize(),
             self._several.serialize(),
             self._distinct.tobytes(),
             self.having.serialize(),
@@ -208,7 +200,6 @@ class ExactIndex:
         self.strings = Postings.load(state.strings)
         self.integers = Postings.load(state.integers)
         self.booleans = Postings.load(state.booleans)
-        self._others = BitMap.deserialize(state.others)
         self._several = BitMap.deserialize(state.several)
         self._distinct = array("H", state.distinct)
         self.having = BitMap.deserialize(state.having)

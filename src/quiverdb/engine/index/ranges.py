@@ -23,7 +23,7 @@ Ordered = tuple[npt.NDArray[Any], Offsets]
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _EXACT = 2**53
-"""Up to here, float64 holds every integer."""
+"""Up to here, float64 tells all integers apart."""
 
 
 class _NumberState(msgspec.Struct, array_like=True):
@@ -216,7 +216,7 @@ def _first(bound: float) -> int:
     if bound <= _SMALLEST:
         return _SMALLEST
     first = math.ceil(bound)
-    if abs(first) > _EXACT:
+    if abs(first) >= _EXACT:
         while float(first - 1) >= bound:
             first -= 1
     return first

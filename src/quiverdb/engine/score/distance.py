@@ -83,7 +83,7 @@ def nearest(
 def _by_offsets(
     spec: VectorSpec, rows: FloatArray, query: FloatArray, offsets: Offsets, k: int
 ) -> tuple[Offsets, FloatArray]:
-    k = min(k, len(offsets))
+    wanted, k = k, min(k + 1, len(offsets))
     ids, values = np.empty(k, np.int64), np.empty(k, np.float32)
     if k:
         euclid = spec.distance is Distance.EUCLID
@@ -97,7 +97,27 @@ def _by_offsets(
         if ids[-1] < 0:
             found = int(np.argmax(ids < 0))
             ids, values = ids[:found], values[:found]
-    return ids, values
+        if (values[1:] == values[:-1]).any():
+            return _in_order(spec, rows, query, offsets, ids, values, wanted)
+    return ids[:wanted], values[:wanted]
+
+
+def _in_order(
+    spec: VectorSpec,
+    rows: FloatArray,
+    query: FloatArray,
+    offsets: Offsets,
+    ids: Offsets,
+    values: FloatArray,
+    k: int,
+) -> tuple[Offsets, FloatArray]:
+    """Put equally similar rows in the order of their offsets, so that pages do not overlap."""
+    if len(values) > k and values[k] == values[k - 1]:
+        ids = offsets[offsets >= 0]
+        chosen = rows[ids]
+        values = _block(spec, chosen, query)
+    order = np.lexsort((ids, -values))[:k]
+    return ids[order], values[order]
 
 
 def similarities(spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray) -> FloatArray:

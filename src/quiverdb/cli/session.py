@@ -1,0 +1,64 @@
+"""What the commands share: opening a database, and errors as one line instead of a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from quiverdb.errors import QuiverError
+
+if TYPE_CHECKING:
+    from quiverdb.qdrant import QdrantClient
+
+__all__ = ["existing_database", "folder_size", "is_database", "one_line_errors"]
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Print an expected error in one line on stderr and exit with code 1."""
+    try:
+        yield
+    except (QuiverError, OSError, ValueError) as error:
+        # Errors of the dialects are ValueErrors, and those of pydantic have many lines.
+        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/] {_sentence(error)}", highlight=False, markup=True)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def existing_database(folder: Path) -> Iterator[QdrantClient]:
+    """Open the database in a folder; unlike the client, never make one."""
+    from quiverdb.qdrant import QdrantClient
+
+    if not is_database(folder):
+        message = f"there is no QuiverDB database in {folder}"
+        raise FileNotFoundError(message)
+    client = QdrantClient(path=str(folder))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def is_database(folder: Path) -> bool:
+    """Tell whether a folder holds a database; raises an error if it is one of another format."""
+    from quiverdb.engine.storage.manifest import read_manifest
+
+    return folder.is_dir() and read_manifest(folder) is not None
+
+
+def folder_size(folder: Path) -> int:
+    """Return how many bytes the files in a folder take."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _sentence(error: BaseException) -> str:
+    """Return the message in one line; the dialect's errors wrap those of the model, which read better."""
+    if isinstance(error.__cause__, QuiverError):
+        error = error.__cause__
+    return escape(" ".join(str(error).split()) or type(error).__name__)

@@ -1,0 +1,87 @@
+"""BM25 as sparse vectors, equal to Qdrant's: the dot product of a query's and a document's vector is the score.
+
+A document's vector weights each term by how often it occurs, in proportion to the document's length; a query's
+weights each term by one. The inverse document frequency is left to the database: give the collection's sparse
+vector the modifier ``idf``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+
+from quiverdb.embed.murmur import murmur3
+from quiverdb.errors import InvalidInputError
+from quiverdb.model.collection import FieldIndex, FieldType, Stopwords
+from quiverdb.model.point import SparseVector
+from quiverdb.text.analyzer import Analyzer, analyzer_for
+
+__all__ = ["Bm25", "english_analyzer"]
+
+_CACHED_TERMS = 1 << 16
+
+
+def english_analyzer() -> Analyzer:
+    """Return the analyzer that BM25 uses by default: words in lower case, stopwords left out, stemmed."""
+    return analyzer_for(FieldIndex(FieldType.TEXT, stopwords=Stopwords(languages=("english",)), stemmer="english"))
+
+
+class Bm25(msgspec.Struct, frozen=True):
+    """Embed texts as BM25 term weights.
+
+    ``k`` limits what repetition adds, ``b`` says how much long documents are held back, and ``avg_len`` is the
+    expected number of tokens in a document.
+
+    >>> vector = Bm25().embed_documents(["a vector, a quiver and another vector"])[0]
+    >>> len(vector.indices)
+    3
+    """
+
+    analyzer: Analyzer = msgspec.field(default_factory=english_analyzer)
+    k: float = 1.2
+    b: float = 0.75
+    avg_len: float = 256.0
+
+    def __post_init__(self) -> None:
+        if self.k < 0:
+            raise InvalidInputError(f"k must not be negative: {self.k}", field="k")
+        if not 0 <= self.b <= 1:
+            raise InvalidInputError(f"b must lie between 0 and 1: {self.b}", field="b")
+        if self.avg_len <= 0:
+            raise InvalidInputError(f"avg_len must be positive: {self.avg_len}", field="avg_len")
+
+    def embed_documents(self, texts: Sequence[str]) -> list[SparseVector]:
+        """Return one vector per text to be stored."""
+        return [self._weigh(Counter(map(_term_id, self.analyzer.document_tokens(text)))) for text in texts]
+
+    def embed_queries(self, texts: Sequence[str]) -> list[SparseVector]:
+        """Return one vector per text to search for."""
+        return [self._query(text) for text in texts]
+
+    def _query(self, text: str) -> SparseVector:
+        analyzer = self.analyzer
+        # A query for code keeps its joined identifiers: unlike a text match, it need not contain every term.
+        tokens = analyzer.query_tokens(text) if analyzer.tokenizer == "prefix" else analyzer.document_tokens(text)
+        indices = _sorted_ids(map(_term_id, tokens))
+        return SparseVector(indices, np.ones(len(indices), np.float32))
+
+    def _weigh(self, counts: Counter[int]) -> SparseVector:
+        indices = _sorted_ids(counts)
+        frequency = np.fromiter((counts[index] for index in indices.tolist()), np.float32, len(indices))
+        length = self.k * (1 - self.b + self.b * counts.total() / self.avg_len)
+        return SparseVector(indices, frequency * np.float32(self.k + 1) / (frequency + np.float32(length)))
+
+
+def _sorted_ids(ids: Iterable[int]) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    return np.array(sorted(set(ids)), np.uint32)
+
+
+@lru_cache(maxsize=_CACHED_TERMS)
+def _term_id(token: str) -> int:
+    """Hash a term to its index: the magnitude of the hash taken as a signed integer."""
+    value = murmur3(token.encode())
+    return value if value < 1 << 31 else (1 << 32) - value

@@ -1,0 +1,121 @@
+"""The client's connection: which database it works on, and until when."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import weakref
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, cast
+
+from quiverdb.database import Database
+from quiverdb.errors import ClosedError, InvalidInputError, UnsupportedError
+
+__all__ = ["API_VERSION", "Connection"]
+
+API_VERSION = "1.20.0"
+"""The version of the Qdrant API that is spoken."""
+
+_MEMORY = ":memory:"
+
+
+class _Closed:
+    """Stand where a database was, and say that it is gone."""
+
+    def __init__(self, described: str) -> None:
+        self._described = described
+
+    def __getattr__(self, name: str) -> Any:
+        raise ClosedError(f"the client of {self._described} is closed: make a new one")
+
+
+def _open(location: str) -> Database:
+    from quiverdb.engine.database import EngineDatabase
+
+    return EngineDatabase.open(location)
+
+
+def _release(database: Database, described: str) -> None:
+    """Close the database of a client that nobody closed."""
+    database.close()
+    if described != _MEMORY:
+        warnings.warn(f"a client of {described} was never closed", ResourceWarning, stacklevel=2)
+
+
+class Connection:
+    """Open a database on the terms that ``QdrantClient`` documents."""
+
+    def __init__(
+        self,
+        location: str | None = None,
+        url: str | None = None,
+        port: int | None = 6333,
+        grpc_port: int = 6334,
+        prefer_grpc: bool = False,
+        https: bool | None = None,
+        api_key: str | None = None,
+        prefix: str | None = None,
+        timeout: int | None = None,
+        host: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+        force_disable_check_same_thread: bool = False,
+        grpc_options: dict[str, Any] | None = None,
+        auth_token_provider: Callable[[], str] | Callable[[], Awaitable[str]] | None = None,
+        cloud_inference: bool = False,
+        local_inference_batch_size: int | None = None,
+        check_compatibility: bool = True,
+        pool_size: int | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        database: Database | None = None,
+    ) -> None:
+        self._init_options = {
+            name: value for name, value in locals().items() if name != "self" and not (name == "database" and not value)
+        }
+        self._finalizer: weakref.finalize[Any, Any] | None = None
+        given = {"location": location, "url": url, "host": host, "path": path, "database": database}
+        named = [name for name, value in given.items() if value is not None]
+        if len(named) > 1:
+            raise InvalidInputError(f"give only one of {', '.join(given)}, not {' and '.join(named)}")
+        if database is not None:
+            self._described = repr(database)
+            self._database = database
+            return
+        if path is None and location != _MEMORY:
+            raise UnsupportedError(
+                "A remote server",
+                "this release",
+                'Use QdrantClient(":memory:"), or QdrantClient(path="folder") for a database on disk.',
+            )
+        if cloud_inference:
+            raise InvalidInputError("cloud_inference needs a remote server", field="cloud_inference")
+        self._described = _MEMORY if path is None else os.fspath(path)
+        self._database = _open(self._described)
+        self._finalizer = weakref.finalize(self, _release, self._database, self._described)
+
+    @property
+    def init_options(self) -> Mapping[str, Any]:
+        """The arguments that the client was made with."""
+        return self._init_options
+
+    def close(self, grpc_grace: float | None = None) -> None:  # noqa: ARG002
+        """Close the database, unless it was given as ``database=``; a second call does nothing."""
+        database, self._database = self._database, cast(Database, _Closed(self._described))
+        if self._finalizer is not None and self._finalizer.detach() is not None:
+            database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = " closed" if isinstance(self._database, _Closed) else ""
+        return f"<{type(self).__name__} {self._described}{state}>"

@@ -1,0 +1,1 @@
+"""The names that the official package keeps in its ``common`` package."""

@@ -1,0 +1,162 @@
+"""Points to store: batches in rows or columns become batches in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from quiverdb.errors import InvalidInputError
+from quiverdb.model.point import PointId, Points, VectorColumn
+from quiverdb.qdrant.request.ids import point_ids
+from quiverdb.qdrant.request.inference import KINDS
+from quiverdb.qdrant.request.parse import parse
+from quiverdb.qdrant.request.vectors import array_column, column
+
+__all__ = ["batches_of_columns", "batches_of_rows", "points", "points_of_batch", "points_of_rows"]
+
+_ROWS = frozenset({"PointStruct", "PointVectors", "Record", "ScoredPoint"})
+_Column = tuple[list[int], list[Any]]
+
+
+def points(value: Any) -> Points:
+    """Return points given as a ``Batch`` or one by one."""
+    name = type(value).__name__
+    if name == "Batch":
+        return points_of_batch(value)
+    if isinstance(value, Mapping):
+        return points_of_batch(parse("Batch", dict(value)))
+    return points_of_rows(value)
+
+
+def points_of_rows(value: Iterable[Any], model: str = "PointStruct") -> Points:
+    """Return points given one by one: as objects with id, vector and payload, or as dicts that mean a ``model``."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or type(value).__name__ in _ROWS:
+        raise InvalidInputError(f"expected a list of points, got {type(value).__name__}", field="points")
+    rows = value if isinstance(value, list) else list(value)
+    if not {kind.__name__ for kind in set(map(type, rows))} <= _ROWS:
+        rows = [_row(row, model) for row in rows]
+    payloads = [getattr(row, "payload", None) for row in rows]
+    return Points(
+        point_ids([row.id for row in rows]),
+        _columns([row.vector for row in rows]),
+        payloads if any(payloads) else None,
+    )
+
+
+def _row(row: Any, model: str) -> Any:
+    if isinstance(row, Mapping):
+        return parse(model, dict(row))
+    if any(base.__name__ in _ROWS for base in type(row).__mro__):
+        return row
+    raise InvalidInputError(f"expected a point, got {type(row).__name__}", field="points")
+
+
+def _columns(vectors: list[Any]) -> dict[str, VectorColumn]:
+    count = len(vectors)
+    if not count:
+        return {}
+    if set(map(type, vectors)) <= {list, tuple, np.ndarray}:
+        return {"": column(vectors, range(count), count)}
+    found: dict[str, _Column] = {}
+    for position, given in enumerate(vectors):
+        for name, vector in _named(given):
+            positions, values = found.setdefault(name, ([], []))
+            positions.append(position)
+            values.append(vector)
+    return {name: column(values, positions, count) for name, (positions, values) in found.items()}
+
+
+def _named(given: Any) -> Iterable[tuple[str, Any]]:
+    """Return the vectors of one point by name."""
+    if given is None:
+        return ()
+    if isinstance(given, Mapping):
+        return given.items()
+    return (("", given),)
+
+
+def points_of_batch(batch: Any) -> Points:
+    """Return points given in columns."""
+    ids = point_ids(batch.ids)
+    count = len(ids)
+    given = batch.vectors
+    named = given if isinstance(given, Mapping) else {"": given}
+    return Points(ids, {name: _whole(vectors, count) for name, vectors in named.items()}, batch.payloads)
+
+
+def _whole(vectors: Any, count: int) -> VectorColumn:
+    if len(vectors) != count:
+        raise InvalidInputError(f"got {len(vectors)} vectors for {count} points", field="vectors")
+    if hasattr(vectors, "__array__"):
+        return array_column(np.asarray(vectors))
+    return column(vectors, range(count), count) if count else []
+
+
+def batches_of_rows(rows: Iterable[Any], size: int) -> Iterator[Points]:
+    """Cut points given one by one into batches."""
+    source = iter(rows)
+    while batch := list(islice(source, size)):
+        yield points_of_rows(batch)
+
+
+def batches_of_columns(
+    vectors: Any, payloads: Iterable[Any] | None, ids: Iterable[Any] | None, size: int
+) -> Iterator[Points]:
+    """Cut points given in columns into batches; arrays are sliced, anything else is iterated over.
+
+    Points without ids get random UUIDs. Ids and payloads beyond the last vector are left alone.
+    """
+    next_ids = None if ids is None else iter(ids)
+    next_payloads = None if payloads is None else iter(payloads)
+    for columns, count in _slices(vectors, size):
+        yield Points(
+            [str(uuid4()) for _ in range(count)] if next_ids is None else _take_ids(next_ids, count),
+            columns,
+            None if next_payloads is None else _take(next_payloads, count, "payloads"),
+        )
+
+
+def _take(source: Iterator[Any], count: int, what: str) -> list[Any]:
+    taken = list(islice(source, count))
+    if len(taken) < count:
+        raise InvalidInputError(f"there are fewer {what} than vectors", field=what)
+    return taken
+
+
+def _take_ids(source: Iterator[Any], count: int) -> Sequence[PointId]:
+    return point_ids(_take(source, count, "ids"))
+
+
+def _slices(vectors: Any, size: int) -> Iterator[tuple[dict[str, VectorColumn], int]]:
+    """Yield the columns of one batch after the other, and how many points each has."""
+    if hasattr(vectors, "__array__"):
+        vectors = {"": np.asarray(vectors)}
+    if isinstance(vectors, Mapping):
+        yield from _array_slices(vectors, size)
+        return
+    source = iter(vectors)
+    while batch := list(islice(source, size)):
+        yield _columns([_unwrapped(item) for item in batch]), len(batch)
+
+
+def _unwrapped(item: Any) -> Any:
+    """Leave a vector as it is, but read a dict that stands for something to embed."""
+    if isinstance(item, Mapping) and {"model"} <= item.keys() and item.keys() & {"text", "image", "object"}:
+        found = parse("VectorStruct", dict(item))
+        return found if type(found).__name__ in KINDS else item
+    return item
+
+
+def _array_slices(columns: Mapping[str, Any], size: int) -> Iterator[tuple[dict[str, VectorColumn], int]]:
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise InvalidInputError(f"the named vectors differ in number: {lengths}", field="vectors")
+    total = max(lengths.values(), default=0)
+    for start in range(0, total, size):
+        count = min(size, total - start)
+        parts = {name: values[start : start + count] for name, values in columns.items()}
+        yield {name: _whole(part, count) for name, part in parts.items()}, count

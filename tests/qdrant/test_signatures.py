@@ -1,0 +1,67 @@
+"""The client's methods have the names, parameters and defaults of the official one."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+import qdrant_client
+
+from quiverdb.qdrant import QdrantClient
+
+FACTS: dict[str, list[list[str]]] = json.loads((Path(__file__).parent / "facts_methods.json").read_text())
+LATER = {
+    "cluster_collection_update", "cluster_status", "cluster_telemetry", "collection_cluster_info",
+    "create_full_snapshot", "create_shard_key", "create_shard_snapshot", "create_snapshot", "delete_full_snapshot",
+    "delete_shard_key", "delete_shard_snapshot", "delete_snapshot", "get_embedding_size", "get_optimizations",
+    "list_full_snapshots", "list_image_models", "list_late_interaction_multimodal_models",
+    "list_late_interaction_text_models", "list_shard_keys", "list_shard_snapshots", "list_snapshots",
+    "list_sparse_models", "list_text_models", "migrate", "recover_current_peer", "recover_shard_snapshot",
+    "recover_snapshot", "remove_peer",
+}  # fmt: skip
+OURS = {
+    "query_points": {"query_points"},
+    "upload_collection": {"progress"},
+    "upload_points": {"progress"},
+    "__init__": {"database"},
+}
+LEGACY = {"search", "recommend"}
+
+
+def parameters(function, extra: set[str] = frozenset()) -> list[list[str]]:
+    found = []
+    for parameter in list(inspect.signature(function).parameters.values())[1:]:
+        if parameter.name in extra:
+            assert parameter.kind is parameter.KEYWORD_ONLY
+            assert parameter.default is None
+            continue
+        assert parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        found.append([parameter.name] + ([] if parameter.default is parameter.empty else [repr(parameter.default)]))
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(FACTS.keys() - LATER))
+def test_method_is_called_like_the_official_one(name: str) -> None:
+    assert parameters(getattr(QdrantClient, name), OURS.get(name, set())) == FACTS[name]
+
+
+def test_constructor_is_called_like_the_official_one() -> None:
+    official = inspect.signature(qdrant_client.QdrantClient.__init__).parameters.values()
+    expected = [
+        [parameter.name, repr(parameter.default)]
+        for parameter in list(official)[1:]
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    assert parameters(QdrantClient.__init__, OURS["__init__"]) == expected
+
+
+def test_no_public_method_is_unknown_to_the_facts() -> None:
+    methods = {name for name, value in inspect.getmembers(QdrantClient, callable) if not name.startswith("_")}
+    assert methods == FACTS.keys() - LATER | LEGACY
+
+
+def test_every_method_says_what_it_does() -> None:
+    for name in FACTS.keys() - LATER | LEGACY:
+        assert inspect.getdoc(getattr(QdrantClient, name))

@@ -33,6 +33,7 @@ def main() -> int:
     if not console.is_terminal:
         console = Console(width=WIDTH)
     results: Results = {}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("a", encoding="utf-8") as out:
         for engine in options.engines:
             with console.status(f"measuring {engine}"):
@@ -56,7 +57,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--repeat", type=int, default=1, help="multiply the points")
     parser.add_argument("--count", type=int, default=50_000, help="number of made-up points")
-    parser.add_argument("--out", type=Path, default=Path("bench-results.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path("build/bench-results.jsonl"))
     return parser.parse_args()
 
 
@@ -111,7 +112,7 @@ def against_targets(results: Results) -> Table:
     for figure, bound, value, at_least in targets(results):
         met = value >= bound if at_least else value <= bound
         sign = "≥" if at_least else "≤"
-        table.add_row(figure, f"{sign} {bound:g}", f"{value:.2f}", "[green]yes" if met else "[red]no")
+        table.add_row(figure, f"{sign} {bound:g}", f"{value:.3f}", "[green]yes" if met else "[red]no")
     return table
 
 

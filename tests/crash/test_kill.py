@@ -100,6 +100,8 @@ class Folder:
             self._check_versions(client)
         finally:
             client.close()
+        files = [path for path in self.path.rglob("*") if path.is_file()]
+        assert len(files) < 40, f"files pile up: {files}"
 
     def _check_search(self, client: QdrantClient) -> None:
         ids = sorted(self.state.payloads)

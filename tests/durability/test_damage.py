@@ -20,7 +20,7 @@ import facts
 from quiverdb.errors import CorruptionError, FormatError, StorageError
 from quiverdb.qdrant import QdrantClient, models
 
-FLIPS = 14
+FLIPS = 12
 
 
 @dataclass
@@ -30,6 +30,7 @@ class Sample:
     folder: Path
     inspector: Inspector
     scratch: Path
+    refusals: int = 0
 
     @property
     def files(self) -> list[Path]:
@@ -57,7 +58,9 @@ class Sample:
             return f"{answer}"
         if not answer[2]:
             return f"not one of our errors: {answer}"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self.refusals += 1
+        if self.refusals % 3:  # one in three says enough, and takes as long as the damage itself
+            return None
         target.write_bytes(good)
         again = self.inspector.ask(self.scratch)
         return None if again == ["same"] else f"after {answer[1:]} and putting the file back: {again}"

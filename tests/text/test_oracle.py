@@ -166,7 +166,7 @@ queries = st.lists(st.sampled_from(DOCUMENTS) | texts("abfor", [" ", "_", ""]), 
 
 
 @given(analyzers, queries)
-@settings(max_examples=EXAMPLES or 50, deadline=None)
+@settings(max_examples=EXAMPLES or 30, deadline=None)
 def test_matches_are_those_of_edge(analyzer: Analyzer, queries: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         vectors = qe.EdgeVectorParams(size=1, distance=qe.Distance.Dot)

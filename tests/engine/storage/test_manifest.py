@@ -44,7 +44,10 @@ def test_another_format_is_named(tmp_path):
 
 def test_the_lock_names_its_owner(tmp_path):
     lock = WriterLock(tmp_path)
-    code = f"from pathlib import Path; from quiverdb.engine.storage.lock import WriterLock; WriterLock(Path({str(tmp_path)!r}))"
+    code = (
+        "from pathlib import Path; from quiverdb.engine.storage.lock import WriterLock;"
+        f"WriterLock(Path({str(tmp_path)!r}))"
+    )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "LockedError" in other.stderr
     assert f"pid {os.getpid()}" in other.stderr

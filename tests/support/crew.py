@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,11 +27,14 @@ def work(*workers: Worker, seconds: float = 1.0) -> None:
         except BaseException as error:
             errors.append(error)
 
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)  # many more interleavings than by default
     threads = [threading.Thread(target=run, args=(worker,), daemon=True) for worker in workers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
+    sys.setswitchinterval(interval)
     if errors:
         raise errors[0]
     assert not any(thread.is_alive() for thread in threads), "a thread hangs"

@@ -6,7 +6,7 @@ import itertools
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,6 +17,7 @@ from crew import Going, work
 
 from quiverdb.errors import ClosedError
 from quiverdb.qdrant import QdrantClient, models
+from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 
 NAME = "shared"
 COUNT, SIZE = 300, 16
@@ -232,8 +233,30 @@ def test_writers_do_not_disturb_each_other(client: QdrantClient) -> None:
         assert client.count(NAME, mine).count == client.count(NAME, is_generation(me)).count == 10 * written[me]
 
 
+def calls(client: QdrantClient, name: str) -> list[Callable[[], Any]]:
+    """Calls of each kind on a collection, none of which changes what the others find."""
+    return [
+        lambda: client.scroll(name, limit=ALL),
+        lambda: client.query_points(name, row(1, 5), limit=ALL),
+        lambda: client.query_batch_points(name, [models.QueryRequest(query=row(1, 5))] * 2),
+        lambda: client.count(name, is_generation(5)),
+        lambda: client.facet(name, "generation"),
+        lambda: client.retrieve(name, [1, 2], with_vectors=True),
+        lambda: client.get_collection(name),
+        lambda: client.set_payload(name, {"note": 1}, [1]),
+        lambda: client.update_vectors(name, [models.PointVectors(id=1, vector=row(1, 5))]),
+        lambda: client.create_payload_index(name, "note", models.PayloadSchemaType.INTEGER),
+    ]
+
+
+def repeat(call: Callable[[], Any]) -> None:
+    """Call until an error ends it."""
+    while True:
+        call()
+
+
 def test_collections_come_and_go_under_readers(client: QdrantClient) -> None:
-    """A read of a collection that is being replaced finds its points or no collection, and nothing else."""
+    """A call on a collection that is being replaced finds its points or says 404, and nothing else."""
     name = "comes and goes"
 
     def replace(going: Going) -> None:
@@ -248,13 +271,22 @@ def test_collections_come_and_go_under_readers(client: QdrantClient) -> None:
             try:
                 found, _ = client.scroll(name, limit=10)
                 hits = client.query_points(name, row(1, 5), limit=10).points
-            except ValueError as error:
+            except UnexpectedResponse as error:
                 assert error.status_code == 404  # noqa: PT017
                 continue
             assert [point.id for point in found] in ([], [1, 2, 3])
             assert {hit.id for hit in hits} in (set(), {1, 2, 3})
 
-    work(replace, read, read, seconds=1.0)
+    def call(going: Going) -> None:
+        for one in itertools.cycle(calls(client, name)):
+            if not going():
+                return
+            try:
+                one()
+            except UnexpectedResponse as error:
+                assert error.status_code == 404  # noqa: PT017
+
+    work(replace, read, call, call, seconds=1.5)
 
 
 def test_one_of_many_creates_a_collection(client: QdrantClient) -> None:
@@ -265,7 +297,7 @@ def test_one_of_many_creates_a_collection(client: QdrantClient) -> None:
         def create_one(going: Going, name: str = f"new {round_number}", made: list[int] = made) -> None:
             try:
                 client.create_collection(name, vectors_config=params)
-            except ValueError as error:
+            except UnexpectedResponse as error:
                 assert error.status_code == 409  # noqa: PT017
             else:
                 made.append(1)
@@ -289,6 +321,12 @@ def test_closing_stops_readers_with_a_clear_error(client: QdrantClient) -> None:
         with pytest.raises(ClosedError):
             read_forever()
 
+    def call(going: Going) -> None:
+        started.wait(10)
+        for one in calls(client, NAME):
+            with pytest.raises(ClosedError):
+                repeat(one)
+
     def write(going: Going) -> None:
         started.wait(10)
         with pytest.raises(ClosedError):
@@ -301,7 +339,7 @@ def test_closing_stops_readers_with_a_clear_error(client: QdrantClient) -> None:
             client.count(NAME)
         client.close()
 
-    work(read, read, write, close, seconds=5)
+    work(read, call, write, close, seconds=5)
     with pytest.raises(ClosedError):
         client.count(NAME)
     client.close()

@@ -9,10 +9,10 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from quiverdb.database import AliasChange, ScrollRequest
 from quiverdb.engine import opening
@@ -32,6 +32,8 @@ from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, Wr
 from quiverdb.model.write import WriteOperation
 
 __all__ = ["EngineDatabase"]
+
+_T = TypeVar("_T")
 
 MEMORY = ":memory:"
 _COLLECTIONS = "collections"
@@ -133,8 +135,16 @@ class EngineDatabase:
             raise ClosedError(f"the database {self._described} is closed: open it again")
         found = self._collections.get(name) or self._collections.get(self._aliases.get(name, ""))
         if found is None:
-            raise NotFoundError(f"Collection `{name}` doesn't exist!", kind="collection", name=str(name))
+            raise _missing(name)
         return found
+
+    def _ask(self, name: str, ask: Callable[[Collection], _T]) -> _T:
+        try:
+            return ask(self._find(name))
+        except ClosedError as error:
+            if self._closed:
+                raise
+            raise _missing(name) from error  # another thread has deleted it meanwhile
 
     @property
     def _described(self) -> str:
@@ -169,7 +179,7 @@ class EngineDatabase:
             self._collections[name] = collection
 
     def update_collection(self, name: str, patch: CollectionPatch) -> None:
-        self._find(name).update(patch)
+        self._ask(name, lambda collection: collection.update(patch))
 
     def delete_collection(self, name: str) -> bool:
         with self._mutex:
@@ -197,8 +207,7 @@ class EngineDatabase:
         return name in self._collections or name in self._aliases
 
     def info(self, name: str) -> CollectionInfo:
-        collection = self._find(name)
-        return collection.info(working=self._optimizer.working(collection))
+        return self._ask(name, lambda collection: collection.info(working=self._optimizer.working(collection)))
 
     def update_aliases(self, changes: Sequence[AliasChange]) -> None:
         with self._mutex:
@@ -220,9 +229,7 @@ class EngineDatabase:
         else:
             self._check_alias(change.alias)
             if change.collection not in self._collections:
-                raise NotFoundError(
-                    f"Collection `{change.collection}` doesn't exist!", kind="collection", name=change.collection
-                )
+                raise _missing(change.collection)
             aliases[change.alias] = change.collection
 
     def _check_alias(self, name: str) -> None:
@@ -235,20 +242,19 @@ class EngineDatabase:
         return dict(self._aliases)
 
     def write(self, name: str, operations: Sequence[WriteOperation], *, wait: bool = True) -> list[WriteResult]:
-        return self._find(name).write(operations, wait=wait)
+        return self._ask(name, lambda collection: collection.write(operations, wait=wait))
 
     def query(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
-        collection = self._find(name)
-        return [collection.query(query) for query in queries]
+        return self._ask(name, lambda collection: [collection.query(query) for query in queries])
 
     def query_groups(self, name: str, query: GroupQuery) -> list[Group]:
-        return self._find(name).query_groups(query)
+        return self._ask(name, lambda collection: collection.query_groups(query))
 
     def matrix(self, name: str, query: MatrixQuery) -> Matrix:
-        return self._find(name).matrix(query)
+        return self._ask(name, lambda collection: collection.matrix(query))
 
     def scroll(self, name: str, request: ScrollRequest) -> Page:
-        return self._find(name).scroll(request)
+        return self._ask(name, lambda collection: collection.scroll(request))
 
     def retrieve(
         self,
@@ -257,13 +263,13 @@ class EngineDatabase:
         with_payload: PayloadSelector = True,
         with_vectors: VectorSelector = False,
     ) -> list[Record]:
-        return self._find(name).retrieve(ids, with_payload, with_vectors)
+        return self._ask(name, lambda collection: collection.retrieve(ids, with_payload, with_vectors))
 
     def count(self, name: str, filter: Filter | None = None, *, exact: bool = True) -> int:  # noqa: ARG002
-        return self._find(name).count(filter)
+        return self._ask(name, lambda collection: collection.count(filter))
 
     def facet(self, name: str, query: FacetQuery) -> list[FacetHit]:
-        return self._find(name).facet(query)
+        return self._ask(name, lambda collection: collection.facet(query))
 
     def _require_open(self) -> None:
         if self._closed:
@@ -299,6 +305,10 @@ class EngineDatabase:
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._collections)} collections"
         return f"<EngineDatabase {self._described}: {state}>"
+
+
+def _missing(name: str) -> NotFoundError:
+    return NotFoundError(f"Collection `{name}` doesn't exist!", kind="collection", name=str(name))
 
 
 _alive: weakref.WeakSet[EngineDatabase] = weakref.WeakSet()

@@ -158,8 +158,7 @@ def _indexable(view: View) -> list[str]:
     for name, spec in view.schema.spec.vectors.items():
         if not effective_hnsw(view.schema.spec, spec).m or threshold == 0:
             continue
-        row = spec.size * np.dtype(view.dense(name).dtype).itemsize
-        if name in view.graphs or len(view.with_vector(name)) * row >= threshold * 1024:
+        if name in view.graphs or len(view.with_vector(name)) * view.row_size(name) >= threshold * 1024:
             found.append(name)
     return found
 

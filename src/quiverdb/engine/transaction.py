@@ -118,13 +118,14 @@ class Transaction:
 
     def _upsert(self, operation: Upsert, columns: Mapping[str, list[VectorSource | None]]) -> None:
         points, mode = operation.points, operation.mode
-        payloads = points.payloads or [None] * len(points.ids)
-        for position, (id, payload) in enumerate(zip(points.ids, payloads, strict=True)):
+        last = {id: position for position, id in enumerate(points.ids)}
+        for id, position in last.items():
             known = self._known(id)
             if known is None if mode == "update_only" else known is not None and mode == "insert_only":
                 continue
             if known is not None and operation.filter is not None and not self._matches(operation.filter, known):
                 continue
+            payload = points.payloads[position] if points.payloads else None
             draft = Draft(id, self.view.offset(id), self.sequence)
             draft.replaced = True
             draft.payload = normal_payload(payload) if payload else {}

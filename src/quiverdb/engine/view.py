@@ -150,13 +150,17 @@ class View:
             found = self._domains[name] = Domain(self.with_vector(name))
         return found
 
+    def row_size(self, name: str) -> int:
+        """Return the bytes that one stored dense vector takes."""
+        return self.schema.spec.vectors[name].size * self._dtypes[name].itemsize
+
     def dense(self, name: str) -> npt.NDArray[Any]:
         """Return the stored dense vectors by offset, shape (count, size); zeros where a point has none."""
         found = self._arrays.get(name)
         if found is None:
             size = self.schema.spec.vectors[name].size
             dtype = self._dtypes[name]
-            data = self.vectors[name].view()[: self.count * size * dtype.itemsize]
+            data = self.vectors[name].view()[: self.count * self.row_size(name)]
             found = self._arrays[name] = data.view(dtype).reshape(self.count, size)
         return found
 

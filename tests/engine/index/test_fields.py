@@ -52,6 +52,8 @@ def test_order_by_kind() -> None:
     values = ["1970-01-01T00:00:00.000005Z", 7]
     assert ordered(values, only="dates") == [(0, 5)]
     assert ordered(values, only="numbers") == [(1, 7)]
+    assert ordered(values, {"k": FieldIndex(FieldType.DATETIME)}, "numbers") == [(0, 5)]
+    assert ordered(values, {"k": FieldIndex(FieldType.FLOAT)}, "dates") == [(1, 7.0)]
 
 
 def test_order_follows_changes() -> None:

@@ -110,7 +110,7 @@ class SortedColumn:
         self._sort_in()
         runs = (self._main, self._tail)
         spans = [_span(run.values, low, high, above=above, below=below) for run in runs]
-        if having is not None and not self._hidden and len(self) == len(having):  # then no point has two values
+        if having is not None and len(self) == len(having):  # then no entry is hidden and no point has two values
             chosen = sum(end - start for start, end in spans)
             if 2 * chosen > len(self):
                 ends = [

@@ -205,16 +205,21 @@ class FieldIndexes:
         """Return the values of ``key`` that can be put in order, ascending, and the offset of each.
 
         Values are int64 (dates: microseconds), float64, or Python numbers where both kinds occur. A declared
-        index decides which they are: INTEGER whole numbers, FLOAT floats, DATETIME dates.
+        index decides which they are, whatever ``only`` says: INTEGER whole numbers, FLOAT floats, DATETIME dates.
         """
         declared = self._declared.get(key)
+        kind = None if declared is None else declared.type
+        if kind in (FieldType.INTEGER, FieldType.FLOAT):
+            only = "numbers"
+        elif kind is FieldType.DATETIME:
+            only = "dates"
         columns = []
-        if only != "dates" and (declared is None or declared.type is not FieldType.DATETIME):
+        if only != "dates":
             numbers = self._index(key, "numbers", rows)
             if isinstance(numbers, NumberIndex):
-                kind = None if declared is None else declared.type
-                columns += numbers.ascending(only_whole=kind is FieldType.INTEGER, only_broken=kind is FieldType.FLOAT)
-        if only != "numbers" and (declared is None or declared.type not in (FieldType.INTEGER, FieldType.FLOAT)):
+                whole, broken = kind is FieldType.INTEGER, kind is FieldType.FLOAT
+                columns += numbers.ascending(only_whole=whole, only_broken=broken)
+        if only != "numbers":
             dates = self._index(key, "dates", rows)
             if isinstance(dates, DateIndex):
                 columns.append(dates.ascending())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import threading
 import zlib
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -79,6 +80,7 @@ class DiskFile:
     def __init__(self, path: Path, state: FileState | None = None) -> None:
         self.path = path
         self._fd = -1
+        self._closing = threading.Lock()
         self._view: Bytes = np.empty(0, np.uint8)
         self._map: mmap.mmap | None = None
         flags = os.O_RDWR | os.O_CLOEXEC | getattr(os, "O_BINARY", 0)
@@ -153,12 +155,16 @@ class DiskFile:
         self.size, self._crc = state
 
     def view(self) -> Bytes:
-        if self._fd < 0:
-            raise _closed()
-        if len(self._view) != self.size:
-            self._map = mmap.mmap(self._fd, self.size, access=mmap.ACCESS_READ)
-            self._view = np.frombuffer(self._map, np.uint8)
-        return self._view
+        view = self._view
+        if self._fd >= 0 and len(view) == self.size:
+            return view
+        with self._closing:
+            if self._fd < 0:
+                raise _closed()
+            if len(self._view) != self.size:
+                self._map = mmap.mmap(self._fd, self.size, access=mmap.ACCESS_READ)
+                self._view = np.frombuffer(self._map, np.uint8)
+            return self._view
 
     def release(self) -> None:
         if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
@@ -171,10 +177,11 @@ class DiskFile:
             raise storage_error(error, self.path) from error
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        self._view, self._map = np.empty(0, np.uint8), None
+        with self._closing:
+            descriptor, self._fd = self._fd, -1
+            if descriptor >= 0:
+                os.close(descriptor)
+            self._view, self._map = np.empty(0, np.uint8), None
 
     def __del__(self) -> None:
         self.close()
@@ -217,9 +224,9 @@ class MemoryFile:
         self.size = state[0]
 
     def view(self) -> Bytes:
+        view = self._data[: self.size]
         if self._closed:
             raise _closed()
-        view = self._data[: self.size]
         view.flags.writeable = False
         return view
 

@@ -12,42 +12,48 @@ import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from data import Data, from_options
 from engines import BATCH, batches
 
 
-def structs(data: Data, folder: Path) -> Callable[[], None]:
+@contextmanager
+def structs(data: Data, folder: Path) -> Iterator[Callable[[], None]]:
     from quiverdb.qdrant import models
 
     points = [
         models.PointStruct(id=i, vector=vector, payload=payload)
         for i, (vector, payload) in enumerate(zip(data.vectors.tolist(), data.payloads, strict=True))
     ]
-    return _upserts(data, folder, points)
+    with _client(data, folder) as client:
+        yield lambda: _upsert(client, points)
 
 
-def dicts(data: Data, folder: Path) -> Callable[[], None]:
+@contextmanager
+def dicts(data: Data, folder: Path) -> Iterator[Callable[[], None]]:
     points = [
         {"id": i, "vector": vector, "payload": payload}
         for i, (vector, payload) in enumerate(zip(data.vectors.tolist(), data.payloads, strict=True))
     ]
-    return _upserts(data, folder, points)
+    with _client(data, folder) as client:
+        yield lambda: _upsert(client, points)
 
 
-def arrays(data: Data, folder: Path) -> Callable[[], None]:
-    client = _client(data, folder)
+@contextmanager
+def arrays(data: Data, folder: Path) -> Iterator[Callable[[], None]]:
     ids = range(len(data.vectors))
+    with _client(data, folder) as client:
+        yield lambda: client.upload_collection(
+            "d", vectors=data.vectors, payload=data.payloads, ids=ids, batch_size=BATCH, wait=True
+        )
 
-    def load() -> None:
-        client.upload_collection("d", vectors=data.vectors, payload=data.payloads, ids=ids, batch_size=BATCH, wait=True)
 
-    return load
-
-
-def edge(data: Data, folder: Path) -> Callable[[], None]:
+@contextmanager
+def edge(data: Data, folder: Path) -> Iterator[Callable[[], None]]:
     import qdrant_edge as qe
 
     folder.mkdir()
@@ -61,20 +67,16 @@ def edge(data: Data, folder: Path) -> Callable[[], None]:
             shard.update(qe.UpdateOperation.upsert_points(points))
         shard.flush()
 
-    return load
+    yield load
+    shard.close()
 
 
-def _upserts(data: Data, folder: Path, points: list) -> Callable[[], None]:
-    client = _client(data, folder)
-
-    def load() -> None:
-        for batch in batches(len(points)):
-            client.upsert("d", points=points[batch.start : batch.stop], wait=True)
-
-    return load
+def _upsert(client: Any, points: list[Any]) -> None:
+    for batch in batches(len(points)):
+        client.upsert("d", points=points[batch.start : batch.stop], wait=True)
 
 
-def _client(data: Data, folder: Path):
+def _client(data: Data, folder: Path) -> Any:
     from quiverdb.qdrant import QdrantClient, models
 
     client = QdrantClient(path=str(folder))
@@ -96,10 +98,10 @@ def main() -> None:
     data.vectors, data.payloads = data.vectors[: options.count], data.payloads[: options.count]
     for variant in options.variants:
         folder = Path(tempfile.mkdtemp(prefix="quiverdb-bench-"))
-        load = VARIANTS[variant](data, folder / "d")
-        start = time.perf_counter()
-        load()
-        taken = time.perf_counter() - start
+        with VARIANTS[variant](data, folder / "d") as load:
+            start = time.perf_counter()
+            load()
+            taken = time.perf_counter() - start
         print(f"{variant:8} {len(data.vectors) / taken:9,.0f} points/s", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -100,6 +100,11 @@ class Collection:
         self._require_open()
         return self._view
 
+    @property
+    def closed(self) -> bool:
+        """Whether the collection was deleted, or its database closed."""
+        return self._closed
+
     def _require_open(self) -> None:
         if self._closed:
             raise ClosedError(f"collection {self.name!r} was deleted, or its database closed")

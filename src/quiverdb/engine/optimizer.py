@@ -88,6 +88,8 @@ class Optimizer:
                 except ClosedError:
                     continue
                 except Exception as error:  # the thread must outlive one bad collection
+                    if collection.closed:
+                        continue
                     collection.error = f"{type(error).__name__}: {error}"
                     _log.exception("background work on collection %r failed", collection.name)
                 finally:

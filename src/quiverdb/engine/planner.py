@@ -10,11 +10,8 @@ import msgspec
 
 __all__ = ["Plan", "plan"]
 
-DEPTH_MARGIN = 8
+DEPTH_MARGIN = 12
 """Added to the depth asked for: the codes that the graph walks are coarser than the vectors."""
-NARROWING = 0.9
-"""The depth grows with the allowed share of the points to minus this power, so that recall stays."""
-
 _COMPARISONS, _COMPARISONS_PER_DEPTH = 300, 13
 """Vectors that a walk compares with the query: so many, and so many more per unit of depth."""
 _COMPARISON, _COMPARISON_PER_NUMBER = 0.03, 3.3e-4
@@ -38,7 +35,7 @@ def plan(*, allowed: int, covered: int, tail: int, size: int, ef: int, k: int) -
     share = (allowed - tail) / covered if covered else 0.0
     if share <= 0:
         return Plan(None, candidates)
-    depth = int(max(ef + DEPTH_MARGIN, candidates) * share**-NARROWING)
+    depth = int(max(ef + DEPTH_MARGIN, candidates) / share)  # the walk meets only so many allowed points
     row = _ROW + size * _ROW_PER_NUMBER
     comparisons = _COMPARISONS + _COMPARISONS_PER_DEPTH * depth
     walk = comparisons * (_COMPARISON + size * _COMPARISON_PER_NUMBER) + tail * row

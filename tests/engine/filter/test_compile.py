@@ -172,7 +172,13 @@ def test_what_nested_sees_differs_under_declared_indexes() -> None:
     collection = Collection(declared)
     held = [{"i": 1}, {"i": 1.0}, {"u": uuid}, {"u": uuid.upper()}, {"t": ["red", "fox"]}, {"t": "red fox"}]
     collection.insert([(id, {"o": [held[id % len(held)], {"t": "red"}]}) for id in range(1000)])
-    inner: list[Condition] = [MatchValue("i", 1), MatchValue("u", uuid), MatchText("t", "red fox")]
+    inner: list[Condition] = [
+        MatchValue("i", 1),
+        MatchExcept("i", (1,)),
+        MatchValue("u", uuid),
+        MatchExcept("u", (uuid,)),
+        MatchText("t", "red fox"),
+    ]
     collection.ask([Filter(must=(Nested("o", Filter(must=(condition,))),)) for condition in inner])
     outer: list[Condition] = [MatchValue("o[].i", 1), MatchValue("o[].u", uuid), MatchText("o[].t", "red fox")]
     collection.ask([Filter(must=(condition,)) for condition in outer])

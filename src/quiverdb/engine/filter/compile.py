@@ -19,13 +19,24 @@ from quiverdb.engine.index.fields import FieldIndexes
 from quiverdb.engine.index.found import Found
 from quiverdb.engine.index.protocol import Rows
 from quiverdb.model.collection import FieldType
-from quiverdb.model.filter import Condition, Filter, HasId, HasVector, IsEmpty, MinShould, Nested, Slice, ValuesCount
+from quiverdb.model.filter import (
+    Condition,
+    Filter,
+    HasId,
+    HasVector,
+    IsEmpty,
+    MatchExcept,
+    MinShould,
+    Nested,
+    Slice,
+    ValuesCount,
+)
 
 __all__ = ["compile_filter"]
 
 _NOT_ON_KEYS = (Filter, Nested, HasId, HasVector, Slice)
 _COARSER = (FieldType.INTEGER, FieldType.UUID, FieldType.TEXT)
-"""Declared indexes that find more than a condition inside ``Nested`` does."""
+"""Declared indexes that take more for equal than a condition inside ``Nested`` does."""
 _FEW = 256
 """Looking at so many payloads is quicker than building an index from all of them."""
 
@@ -188,9 +199,12 @@ class _Compiler:
                 return None
             case _:
                 key = prefix + condition.key
-                found = self._fields.find(msgspec.structs.replace(condition, key=key), self._rows)
                 declared = self._declared.get(key)
-                return _unsure(found) if declared is not None and declared.type in _COARSER else found
+                coarser = declared is not None and declared.type in _COARSER
+                if coarser and isinstance(condition, MatchExcept):
+                    return None  # what takes more values for equal finds fewer that differ
+                found = self._fields.find(msgspec.structs.replace(condition, key=key), self._rows)
+                return _unsure(found) if coarser else found
 
     def _filter_somewhere(self, filter: Filter, prefix: str) -> Found | None:
         parts = [self._somewhere(condition, prefix) for condition in filter.must]

@@ -174,3 +174,9 @@ def test_micros(given: Any, expected: int) -> None:
 def test_wrong_filters_are_refused(given: Any, complaint: str) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
         filter_of(given)
+
+
+def test_an_empty_should_inside_nested_lets_nothing_through() -> None:
+    part = models.Nested(key="a", filter=models.Filter(should=[]))
+    found = filter_of(models.Filter(must=[models.NestedCondition(nested=part)], should=[]))
+    assert found == Filter(must=(Nested("a", Filter(must=(Filter(),), min_should=MinShould((), 1))),))

@@ -111,7 +111,7 @@ KINDS: dict[str, tuple[str, Any, Any]] = {
     "order_by date": (
         "OrderByQuery",
         {"order_by": {"key": "a", "start_from": "2024-01-01T00:00:00Z"}},
-        OrderBy("a", "asc", NEW_YEAR, datetimes=True),
+        OrderBy("a", "asc", NEW_YEAR),
     ),
     "fusion": ("FusionQuery", {"fusion": "dbsf"}, Fusion("dbsf")),
     "rrf": ("RrfQuery", {"rrf": {"k": 60, "weights": [1, 0.5]}}, Fusion("rrf", 60, (1.0, 0.5))),
@@ -371,7 +371,7 @@ def test_scroll() -> None:
     found = queries.scroll(**options, offset=UUID_TEXT.upper(), order=None)
     assert (found.filter, found.limit, found.offset, found.with_payload) == (CHOSEN, 5, UUID_TEXT, True)
     start = models.OrderBy(key="a", start_from=datetime(2024, 1, 1, tzinfo=UTC))
-    assert queries.scroll(**options, offset=None, order=start).order_by == OrderBy("a", "asc", NEW_YEAR, True)
+    assert queries.scroll(**options, offset=None, order=start).order_by == OrderBy("a", "asc", NEW_YEAR)
     with pytest.raises(InvalidInputError, match="offset"):
         queries.scroll(**options, offset=1, order="a")
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -249,10 +249,7 @@ class Collection:
 
     def ordered(self, view: View, allowed: BitMap, order: OrderBy, k: int | None) -> tuple[Offsets, list[int | float]]:
         with self._indexes_of(view) as segment:
-            kind: Literal["numbers", "dates"] | None = None
-            if order.start_from is not None:
-                kind = "dates" if order.datetimes else "numbers"
-            values, offsets = segment.fields.range_values(order.key, view, kind)
+            values, offsets = segment.fields.range_values(order.key, view)
         return in_value_order(view, values, offsets, allowed, order, k)
 
     def by_id(self, view: View, allowed: BitMap, start: PointId | None, k: int) -> Offsets:

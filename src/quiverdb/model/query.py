@@ -113,8 +113,6 @@ class OrderBy(msgspec.Struct, frozen=True):
     key: str
     direction: Literal["asc", "desc"] = "asc"
     start_from: float | int | None = None
-    datetimes: bool = False
-    """Whether ``start_from`` was a datetime, so that it is compared with dates only."""
 
 
 class Fusion(msgspec.Struct, frozen=True):

@@ -199,27 +199,21 @@ class FieldIndexes:
             return BitMap()
         return from_mask(self._hashes % np.uint64(total) == np.uint64(index))
 
-    def range_values(
-        self, key: str, rows: Rows, only: Literal["numbers", "dates"] | None = None
-    ) -> tuple[npt.NDArray[Any], Offsets]:
+    def range_values(self, key: str, rows: Rows) -> tuple[npt.NDArray[Any], Offsets]:
         """Return the values of ``key`` that can be put in order, ascending, and the offset of each.
 
         Values are int64 (dates: microseconds), float64, or Python numbers where both kinds occur. A declared
-        index decides which they are, whatever ``only`` says: INTEGER whole numbers, FLOAT floats, DATETIME dates.
+        index decides which they are: INTEGER whole numbers, FLOAT floats, DATETIME dates.
         """
         declared = self._declared.get(key)
         kind = None if declared is None else declared.type
-        if kind in (FieldType.INTEGER, FieldType.FLOAT):
-            only = "numbers"
-        elif kind is FieldType.DATETIME:
-            only = "dates"
         columns = []
-        if only != "dates":
+        if kind is not FieldType.DATETIME:
             numbers = self._index(key, "numbers", rows)
             if isinstance(numbers, NumberIndex):
                 whole, broken = kind is FieldType.INTEGER, kind is FieldType.FLOAT
                 columns += numbers.ascending(only_whole=whole, only_broken=broken)
-        if only != "numbers":
+        if kind not in (FieldType.INTEGER, FieldType.FLOAT):
             dates = self._index(key, "dates", rows)
             if isinstance(dates, DateIndex):
                 columns.append(dates.ascending())

@@ -158,7 +158,11 @@ def _slice(part: Any) -> Slice:
 
 
 def _nested(part: Any) -> Nested:
-    return Nested(part.key, filter_of(part.filter) or Filter())
+    """Map a nested filter. An empty ``should`` in it lets nothing through, while elsewhere it asks for nothing."""
+    inner = filter_of(part.filter) or Filter()
+    if getattr(part.filter, "should", None) == []:
+        inner = Filter(must=(inner,), min_should=MinShould((), 1))
+    return Nested(part.key, inner)
 
 
 _MATCHES: dict[str, Callable[[Any, str], Condition]] = {

@@ -233,7 +233,7 @@ def order_by(value: Any) -> OrderBy:
     direction: Any = "asc" if given.direction is None else plain(given.direction)
     start = given.start_from
     if isinstance(start, date | str):
-        return OrderBy(given.key, direction, micros(start), datetimes=True)
+        return OrderBy(given.key, direction, micros(start))
     return OrderBy(given.key, direction, start)
 
 

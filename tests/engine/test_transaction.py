@@ -165,3 +165,13 @@ def test_payload_indexes_follow_changes(database):
     assert database.info("c").payload_schema["n"].points == 2
     database.write("c", [upsert([2], [{"n": [1, 5]}], a=[[1, 1]]), Delete((1,))])
     assert (database.count("c", one), database.count("c", empty)) == (2, 0)
+
+
+def test_a_condition_on_vectors_is_judged_once_per_request(database):
+    database.write("c", [upsert([1], b=[[2, 2, 2]])])
+    twice = Points(
+        [1, 1],
+        {"a": DenseColumn(np.array([[3, 3]], "f4"), np.array([0])), "b": DenseColumn(np.ones((1, 3)), np.array([1]))},
+    )
+    database.write("c", [UpdateVectors(twice, Filter(must_not=(HasVector("a"),)))])
+    assert state(database)[1][1] == {"a": [3, 3], "b": [1, 1, 1]}

@@ -80,6 +80,8 @@ class Collection:
         self.error: str | None = None
         """What stopped the background work, if anything did."""
         self.last_write = time.monotonic()
+        self.resting_until: dict[str, float] = {}
+        """When the graph of a vector may be extended for a few points only."""
         self.flushed = True
         """Whether all commits are known to be on the disk."""
         self.segment = segment

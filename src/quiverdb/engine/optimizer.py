@@ -39,6 +39,8 @@ _SELDOM = 10.0
 """A graph with few points outside rests this many times as long as writing it took."""
 _ROUND = 1.0
 """A collection that was not written to for this long is flushed."""
+_RETRY = 5.0
+"""Work that failed, on a full disk for example, is tried again after this time."""
 _LONG = 60.0
 
 
@@ -51,7 +53,6 @@ class Optimizer:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._rest: dict[tuple[int, str], float] = {}
         self._busy: Collection | None = None
 
     def notify(self) -> None:
@@ -80,7 +81,7 @@ class Optimizer:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            waiting = False
+            waiting = failed = False
             for collection in list(self._collections()):
                 try:
                     waiting |= self._serve(collection)
@@ -90,11 +91,12 @@ class Optimizer:
                 except Exception as error:  # the thread must outlive one bad collection
                     if collection.closed:
                         continue
+                    failed = True
                     collection.error = f"{type(error).__name__}: {error}"
                     _log.exception("background work on collection %r failed", collection.name)
                 finally:
                     self._busy = None
-            self._wake.wait(_PAUSE if waiting else _LONG)
+            self._wake.wait(_PAUSE if waiting else _RETRY if failed else _LONG)
 
     def _serve(self, collection: Collection) -> bool:
         """Do what is due for a collection; tell whether something is due later."""
@@ -129,7 +131,7 @@ class Optimizer:
         idle = time.monotonic() - collection.last_write >= _PAUSE
         if share >= URGENT or (idle and share >= NOTICEABLE):
             return True
-        return idle and time.monotonic() >= self._rest.get((id(collection), name), 0.0)
+        return idle and time.monotonic() >= collection.resting_until.get(name, 0.0)
 
     def _extend(self, collection: Collection, name: str) -> None:
         segment, view = collection.segment, collection.view
@@ -150,7 +152,8 @@ class Optimizer:
         view.vectors[name].release()
         started = time.monotonic()
         _publish(collection, segment, name, graph)
-        self._rest[id(collection), name] = time.monotonic() + _SELDOM * (time.monotonic() - started)
+        taken = time.monotonic() - started
+        collection.resting_until[name] = time.monotonic() + _SELDOM * taken
 
 
 def _indexable(view: View) -> list[str]:

@@ -135,12 +135,16 @@ class Transaction:
             self.drafts[id] = draft
 
     def _update_vectors(self, operation: UpdateVectors, columns: Mapping[str, list[VectorSource | None]]) -> None:
-        for position, id in enumerate(operation.points.ids):
-            known = self._known(id)
-            if known is None:
+        ids = operation.points.ids
+        found = {id: known for id in ids if (known := self._known(id)) is not None}
+        for id in ids:
+            if id not in found:
                 self._miss(id)
-            elif operation.filter is None or self._matches(operation.filter, known):
-                draft = self._touch(known)
+        if operation.filter is not None:
+            found = {id: known for id, known in found.items() if self._matches(operation.filter, known)}
+        for position, id in enumerate(ids):
+            if id in found:
+                draft = self._touch(found[id])
                 for name, column in columns.items():
                     if (source := column[position]) is not None:
                         draft.vectors[name] = source

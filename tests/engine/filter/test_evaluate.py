@@ -166,6 +166,15 @@ def test_a_text_index_changes_the_tokens() -> None:
     assert holds(MatchText("a", "re"), "red", FieldIndex(FieldType.TEXT, tokenizer="prefix", min_token_len=1))
 
 
+@pytest.mark.parametrize(
+    ("phrase", "found"),
+    [("brown fox", True), ("quick brown", True), ("brown fo", True), ("br fo", False), ("b fox", False), ("fox", True)],
+)
+def test_phrases_of_prefixes_follow_each_other_as_they_are_stored(phrase: str, found: bool) -> None:
+    index = FieldIndex(FieldType.TEXT, tokenizer="prefix", phrase_matching=True)
+    assert holds(MatchText("a", phrase, "phrase"), "The quick brown Fox", index) is found
+
+
 def test_integer_and_uuid_indexes_know_their_values() -> None:
     assert holds(MatchValue("a", 1), 1.0, FieldIndex(FieldType.INTEGER))
     assert not holds(MatchExcept("a", (1,)), [1.0], FieldIndex(FieldType.INTEGER))

@@ -204,10 +204,11 @@ def _value_holds(condition: KeyCondition, value: Any, index: FieldIndex | None) 
 def _text_holds(condition: MatchText, strings: list[str], index: FieldIndex | None, *, one_text: bool) -> bool:
     declared = index if index is not None and index.type is FieldType.TEXT else None
     analyzer = analyzer_for(declared)
-    wanted = analyzer.query_tokens(condition.text)
+    phrase = condition.mode == "phrase"
+    wanted = analyzer.sequence_tokens(condition.text) if phrase else analyzer.query_tokens(condition.text)
     if not wanted:
         return False
-    if condition.mode == "phrase":
+    if phrase:
         if declared is not None and not declared.phrase_matching:
             return False
         return any(contains_phrase(analyzer, text, wanted) for text in strings)
@@ -219,6 +220,8 @@ def _text_holds(condition: MatchText, strings: list[str], index: FieldIndex | No
 
 
 def contains_phrase(analyzer: Analyzer, text: str, wanted: list[str]) -> bool:
-    """Tell whether the tokens follow each other in a text."""
+    """Tell whether the tokens follow each other in a text; a single one need only be there."""
+    if len(wanted) == 1:
+        return wanted[0] in analyzer.document_tokens(text)
     tokens = analyzer.sequence_tokens(text)
     return any(tokens[start : start + len(wanted)] == wanted for start in range(len(tokens) - len(wanted) + 1))

@@ -60,7 +60,8 @@ class WordIndex:
         """Answer a text condition."""
         if not isinstance(condition, MatchText):
             return Found(BitMap(), self.having)
-        tokens = list(dict.fromkeys(wanted := self._analyzer.query_tokens(condition.text)))
+        split = self._analyzer.sequence_tokens if condition.mode == "phrase" else self._analyzer.query_tokens
+        tokens = list(dict.fromkeys(wanted := split(condition.text)))
         if not tokens or (condition.mode == "phrase" and not self._phrases):
             return Found(BitMap())
         if condition.mode == "any":

@@ -132,6 +132,8 @@ class DiskFile:
             while position < len(buffer):
                 position += os.pwrite(self._fd, buffer[position:], start + position)
         except OSError as error:
+            if self._fd < 0:
+                raise _closed() from error
             os.ftruncate(self._fd, start)
             raise storage_error(error, self.path) from error
         self._crc = zlib.crc32(buffer, self._crc)

@@ -13,6 +13,7 @@ from quiverdb.cli.render import duration, hits_table, new_console
 from quiverdb.embed import Bm25, HashingEmbedder
 from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import QdrantClient, models
+from quiverdb.qdrant.request.parse import parse
 
 __all__ = ["Question", "show_answer"]
 
@@ -35,7 +36,7 @@ def show_answer(client: QdrantClient, collection: str, question: Question) -> No
     """Ask, and print the points as a table."""
     if sum(given is not None for given in (question.text, question.vector, question.id)) > 1:
         raise InvalidInputError("give only one of --text, --vector and --id")
-    arguments: dict[str, Any] = {"using": question.using}
+    arguments: dict[str, Any] = {"using": question.using or _only_dense(client, collection)}
     if question.text is not None:
         arguments |= _by_text(client, collection, question.text, question.using, question.limit)
     elif question.vector is not None:
@@ -51,6 +52,12 @@ def show_answer(client: QdrantClient, collection: str, question: Question) -> No
     keys = list(dict.fromkeys(key for point in answer.points for key in point.payload or {}))[:_COLUMNS]
     counted = "1 point" if len(answer.points) == 1 else f"{len(answer.points)} points"
     new_console().print(hits_table(f"{collection}: {counted} ({taken})", answer.points, keys, show_ids=True))
+
+
+def _only_dense(client: QdrantClient, collection: str) -> str | None:
+    """Return the name of the only dense vector, if there is just one and it has a name."""
+    dense = client.get_collection(collection).config.params.vectors
+    return next(iter(dense)) if isinstance(dense, Mapping) and len(dense) == 1 else None
 
 
 def _by_text(client: QdrantClient, collection: str, text: str, using: str | None, limit: int) -> dict[str, Any]:
@@ -79,20 +86,25 @@ def _by_text(client: QdrantClient, collection: str, text: str, using: str | None
         models.Prefetch(query=vector, using=name or None, limit=max(_CANDIDATES, limit))
         for name, vector in embedded.items()
     ]
-    return {"prefetch": prefetch, "query": models.FusionQuery(fusion=models.Fusion.RRF)}
+    return {"using": None, "prefetch": prefetch, "query": models.FusionQuery(fusion=models.Fusion.RRF)}
 
 
 def _vector(text: str) -> Any:
     value = _json(text, "vector")
     if isinstance(value, Mapping):
-        return models.SparseVector.model_validate(value)
+        return parse("SparseVector", value)
     if not isinstance(value, list) or not value:
         raise InvalidInputError("--vector must be a list of numbers, or an object with indices and values")
     return value
 
 
-def _condition(text: str | None) -> models.Filter | None:
-    return None if text is None else models.Filter.model_validate(_json(text, "filter"))
+def _condition(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    condition = _json(text, "filter")
+    if not isinstance(condition, dict):
+        raise InvalidInputError('--filter must be a JSON object, such as {"must": []}', field="filter")
+    return condition
 
 
 def _json(text: str, option: str) -> Any:

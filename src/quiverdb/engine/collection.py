@@ -30,6 +30,7 @@ from quiverdb.engine.segment import Segment
 from quiverdb.engine.source import StaleViewError
 from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
 from quiverdb.engine.transaction import Transaction
+from quiverdb.engine.validate import unknown_vector
 from quiverdb.engine.view import Domain, View
 from quiverdb.errors import ClosedError, InvalidInputError, NotFoundError
 from quiverdb.model.collection import (
@@ -246,7 +247,7 @@ class Collection:
             view = self.view
             offset = view.offset(id)
         if name not in view.schema.slots:
-            raise InvalidInputError(f"Not existing vector name error: {name}", field="vector")
+            raise unknown_vector(view.schema, name)
         return None if offset is None else view.vector(name, offset)
 
     def ordered(self, view: View, allowed: BitMap, order: OrderBy, k: int | None) -> tuple[Offsets, list[int | float]]:

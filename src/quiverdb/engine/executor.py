@@ -20,7 +20,7 @@ from quiverdb.engine.score.distance import Offsets, nearest, shown, similarities
 from quiverdb.engine.score.fusion import reciprocal_rank
 from quiverdb.engine.score.recommend import best_score, sum_scores
 from quiverdb.engine.source import Source
-from quiverdb.engine.validate import check_names, query_vector, sparse_vector
+from quiverdb.engine.validate import check_names, query_vector, sparse_vector, unknown_vector
 from quiverdb.engine.view import Domain, View
 from quiverdb.errors import InvalidInputError, NotFoundError, UnsupportedError
 from quiverdb.model.collection import VectorSpec
@@ -169,7 +169,7 @@ class Executor:
         """Return the points that pass the filter and have the vector in question."""
         name = query.using
         if name not in self.view.schema.slots:
-            raise InvalidInputError(f"Not existing vector name error: {name}", field="using")
+            raise unknown_vector(self.view.schema, name)
         return self.view.domain(name) if filter is None else self.source.domain(self.view, name, filter)
 
     def _among(self, query: Query, offsets: BitMap) -> Domain:

@@ -8,7 +8,7 @@ import msgspec
 
 from quiverdb.engine.filter.paths import parse
 from quiverdb.engine.storage.rows import Schema
-from quiverdb.engine.validate import MAX_SLOTS, check_settings, check_vector_name, check_vector_spec
+from quiverdb.engine.validate import MAX_SLOTS, check_settings, check_vector_name, check_vector_spec, unknown_vector
 from quiverdb.engine.view import View
 from quiverdb.errors import AlreadyExistsError, InvalidInputError
 from quiverdb.model.collection import CollectionPatch, CollectionSpec, HnswSpec, OptimizerSpec, VectorSpec
@@ -74,7 +74,7 @@ def _with_vector(schema: Schema, name: str, spec: Any) -> Schema:
 
 def _without_vector(schema: Schema, name: str) -> Schema:
     if name not in schema.slots:
-        raise InvalidInputError(f"Not existing vector name error: {name}", field="vectors")
+        raise unknown_vector(schema, name)
     spec = msgspec.structs.replace(
         schema.spec,
         vectors=_without(schema.spec.vectors, name),
@@ -93,11 +93,11 @@ def patched(schema: Schema, patch: CollectionPatch) -> Schema:
     vectors, sparse = dict(spec.vectors), dict(spec.sparse_vectors)
     for name, change in patch.vectors.items():
         if name not in vectors:
-            raise InvalidInputError(f"Not existing vector name error: {name}", field="vectors")
+            raise unknown_vector(schema, name)
         vectors[name] = _merged(vectors[name], change)
     for name, settings in patch.sparse_vectors.items():
         if name not in sparse:
-            raise InvalidInputError(f"Not existing vector name error: {name}", field="sparse_vectors")
+            raise unknown_vector(schema, name)
         sparse[name] = _merged(sparse[name], settings)
     values = {
         name: _merged(getattr(spec, name), value)

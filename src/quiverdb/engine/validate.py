@@ -31,6 +31,7 @@ __all__ = [
     "query_vector",
     "sources",
     "sparse_vector",
+    "unknown_vector",
 ]
 
 VectorSource: TypeAlias = tuple[npt.NDArray[Any], int] | SparseVector
@@ -115,7 +116,13 @@ def check_names(schema: Schema, names: Iterable[str]) -> None:
     """Reject vector names that the collection does not have."""
     for name in names:
         if name not in schema.slots:
-            raise InvalidInputError(f"Not existing vector name error: {name}", field="vectors")
+            raise unknown_vector(schema, name)
+
+
+def unknown_vector(schema: Schema, name: str) -> InvalidInputError:
+    """Return the error for a vector name that the collection does not have."""
+    known = ", ".join(repr(known) for known in schema.slots) or "no vectors"
+    return InvalidInputError(f"Not existing vector name error: {name} (the collection has {known})", field="vector")
 
 
 def check_ids(ids: Iterable[Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
@@ -17,6 +19,9 @@ __all__ = ["dispatch", "explain", "number", "parse", "plain", "shaped"]
 
 T = TypeVar("T")
 
+_SHALLOW = frozenset(("missing", "extra_forbidden", "model_type", "model_attributes_type"))
+"""Objections to a value's outline rather than to what is in it."""
+_SCALARS = frozenset(("bool", "int", "str", "float"))
 _SHOWN = 3
 """How many of the reasons against a value are told."""
 
@@ -35,10 +40,38 @@ def parse(name: str, value: Any) -> Any:
 
 
 def explain(error: ValidationError) -> str:
-    """Say in one line what a value lacks."""
+    """Say in one line what a value lacks.
+
+    Of a union pydantic tells what each member has against the value. Told is what those have against it that come
+    nearest: they object to something inside the value, or to the fewest things.
+    """
     reasons = error.errors(include_url=False, include_context=False)
-    told = [f"{'.'.join(map(str, reason['loc'])) or 'value'}: {reason['msg']}" for reason in reasons[:_SHOWN]]
-    return "; ".join(told) + ("; …" if len(reasons) > _SHOWN else "")
+    objections = Counter(_member(reason["loc"]) for reason in reasons)
+    ranked = [
+        ((_shallow(reason), objections[_member(reason["loc"])]), f"{_path(reason['loc'])}: {reason['msg']}")
+        for reason in reasons
+        if reason["type"] != "is_instance_of"
+    ]
+    nearest = min(rank for rank, _ in ranked)
+    return "; ".join(list(dict.fromkeys(told for rank, told in ranked if rank == nearest))[:_SHOWN])
+
+
+def _shallow(reason: ErrorDetails) -> bool:
+    return reason["type"] in _SHALLOW or (reason["type"] == "list_type" and isinstance(reason["input"], Mapping))
+
+
+def _member(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return the part of a place up to the innermost member of a union."""
+    last = max((index for index, part in enumerate(place) if isinstance(part, str) and part[:1].isupper()), default=-1)
+    return place[: last + 1]
+
+
+def _path(place: tuple[int | str, ...]) -> str:
+    """Return a place in the value without the names of union members."""
+    steps = [str(part) for part in place if isinstance(part, int) or (part.isidentifier() and part.islower())]
+    if len(steps) > 1 and steps[-1] in _SCALARS:
+        steps.pop()
+    return ".".join(steps) or "value"
 
 
 def shaped(name: str, value: Any) -> Any:

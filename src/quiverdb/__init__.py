@@ -1,4 +1,4 @@
-"""QuiverDB: one vector database in a Python process that speaks the Qdrant, Cosdata and VikingDB APIs."""
+"""QuiverDB: a vector database in a Python process that speaks the Qdrant API."""
 
 from __future__ import annotations
 

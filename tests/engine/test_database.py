@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -12,8 +13,18 @@ import pytest
 from quiverdb.database import AliasChange, ScrollRequest
 from quiverdb.engine.database import EngineDatabase
 from quiverdb.errors import AlreadyExistsError, ClosedError, InvalidInputError, LockedError, NotFoundError
-from quiverdb.model.collection import CollectionPatch, CollectionSpec, Distance, HnswSpec, VectorPatch, VectorSpec
-from quiverdb.model.point import DenseColumn, Points
+from quiverdb.model.collection import (
+    CollectionPatch,
+    CollectionSpec,
+    Distance,
+    HnswSpec,
+    SparseVectorSpec,
+    VectorPatch,
+    VectorSpec,
+)
+from quiverdb.model.filter import Filter, MatchValue
+from quiverdb.model.point import DenseColumn, Points, SparseVector
+from quiverdb.model.query import Nearest, Query
 from quiverdb.model.write import Upsert
 
 SPEC = CollectionSpec({"": VectorSpec(2, Distance.DOT)}, metadata={"a": 1, "b": 2})
@@ -146,3 +157,56 @@ def test_scroll_pages_through_integers_then_uuids():
                 break
         assert found == [*range(0, 6000, 2), 2**64 - 1, *uuids]
         assert [record.id for record in database.scroll("docs", ScrollRequest(limit=2, offset=5)).records] == [6, 8]
+
+
+def test_a_folder_opened_in_one_thread_may_be_closed_in_another(tmp_path):
+    database = EngineDatabase.open(tmp_path)
+    thread = threading.Thread(target=database.close)
+    thread.start()
+    thread.join()
+    code = f"from quiverdb.engine.database import EngineDatabase as E; E.open({str(tmp_path)!r}).close()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_sparse_searches_beside_upserts():
+    weights = SparseVector(np.array([1, 2]), np.array([1.0, 2.0], "f4"))
+    with EngineDatabase.open(":memory:") as database:
+        database.create_collection("docs", CollectionSpec({}, {"s": SparseVectorSpec()}))
+        done = threading.Event()
+        failures = []
+
+        def search() -> None:
+            while not done.is_set():
+                found = database.query("docs", [Query(Nearest(weights), using="s", limit=10_000)])[0]
+                if len(found) % 500:
+                    failures.append(len(found))
+
+        readers = [threading.Thread(target=search) for _ in range(2)]
+        for reader in readers:
+            reader.start()
+        for start in range(0, 10_000, 500):
+            database.write("docs", [Upsert(Points(list(range(start, start + 500)), {"s": [weights] * 500}))])
+        done.set()
+        for reader in readers:
+            reader.join()
+        assert not failures
+        assert database.count("docs") == 10_000
+
+
+def test_deep_payloads_are_refused():
+    with EngineDatabase.open(":memory:") as database:
+        database.create_collection("docs", SPEC)
+        payload = {}
+        for _ in range(200):
+            payload = {"deeper": payload}
+        point = Points([1], {"": DenseColumn(np.ones((1, 2), "f4"))}, [payload])
+        with pytest.raises(InvalidInputError, match="levels"):
+            database.write("docs", [Upsert(point)])
+        assert database.count("docs") == 0
+
+
+def test_filters_with_huge_integers_are_refused():
+    with EngineDatabase.open(":memory:") as database:
+        database.create_collection("docs", SPEC)
+        with pytest.raises(InvalidInputError, match="64 bits"):
+            database.count("docs", Filter(must=(MatchValue("a", 2**70),)))

@@ -22,6 +22,7 @@ from quiverdb.cli.questions import COLLECTION, DENSE, SPARSE, ask_all
 from quiverdb.cli.render import duration, file_size, new_console
 from quiverdb.cli.session import folder_size, is_database
 from quiverdb.embed import Bm25, HashingEmbedder
+from quiverdb.errors import StorageError
 from quiverdb.qdrant import QdrantClient, models
 
 __all__ = ["default_folder", "run_demo"]
@@ -83,8 +84,10 @@ def build(client: QdrantClient, console: Console) -> None:
         for i, batch in enumerate(progress.track(batches, description="embedding and storing")):
             client.upsert(COLLECTION, points=_points(batch, i * _BATCH), wait=True)
         task = progress.add_task("indexing", total=None)
-        while client.get_collection(COLLECTION).status != models.CollectionStatus.GREEN:
+        while (info := client.get_collection(COLLECTION)).status == models.CollectionStatus.YELLOW:
             time.sleep(0.02)
+        if info.status != models.CollectionStatus.GREEN:
+            raise StorageError(f"indexing failed: {info.optimizer_status}", path=COLLECTION)
         progress.update(task, total=1, completed=1)
     taken = duration(time.perf_counter() - start)
     console.print(f"Read, embedded and stored [bold]{len(documents):,}[/] documents in [bold]{taken}[/]")

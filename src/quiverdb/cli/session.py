@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,12 @@ def is_database(folder: Path) -> bool:
 
 def folder_size(folder: Path) -> int:
     """Return how many bytes the files in a folder take."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # background work replaces files
+            if path.is_file():
+                total += path.stat().st_size
+    return total
 
 
 def _sentence(error: BaseException) -> str:

@@ -32,7 +32,7 @@ from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
 from quiverdb.engine.transaction import Transaction
 from quiverdb.engine.validate import unknown_vector
 from quiverdb.engine.view import Domain, View
-from quiverdb.errors import ClosedError, InvalidInputError, NotFoundError
+from quiverdb.errors import ClosedError, InvalidInputError, NotFoundError, StorageError
 from quiverdb.model.collection import (
     CollectionInfo,
     CollectionPatch,
@@ -96,6 +96,7 @@ class Collection:
         self._selected: dict[bytes, tuple[tuple[int, int], dict[str | None, Domain]]] = {}
         self._order = IdOrder()
         self._closed = False
+        self._half_installed = False
 
     @property
     def view(self) -> View:
@@ -111,6 +112,11 @@ class Collection:
     def _require_open(self) -> None:
         if self._closed:
             raise ClosedError(f"collection {self.name!r} was deleted, or its database closed")
+        if self._half_installed:
+            raise StorageError(
+                f"a write to {self.name!r} is on the disk but not in memory: close the database and open it again",
+                path=self.name,
+            )
 
     # Writing
 
@@ -143,7 +149,11 @@ class Collection:
                 undo=lambda: self.segment.rewind(before),
             )
             with self._state:
-                self.segment.install(change)
+                try:
+                    self.segment.install(change)
+                except BaseException:
+                    self._half_installed = True
+                    raise
                 self._view = self.segment.view()
         self.last_write = time.monotonic()
         self._notify()
@@ -166,8 +176,8 @@ class Collection:
                     state.files[segment.file_name(operation.name, schema)] = added.state
             self._commit(self._settings(state, schema), sync=sync)
             with self._state:
-                segment.sequence, segment.schema = sequence, schema
-                segment.adapt(operation, added)
+                segment.sequence = sequence
+                segment.adapt(operation, schema, added)
                 self._view = segment.view()
                 self._selected.clear()
         self._notify()
@@ -210,7 +220,10 @@ class Collection:
             yield self.segment
 
     def domain(self, view: View, name: str | None, filter: Filter) -> Domain:
-        key = _encode(filter)
+        try:
+            key = _encode(filter)
+        except OverflowError as error:
+            raise InvalidInputError("integers in a filter must fit into 64 bits", field="filter") from error
         found = self._selected.get(key)
         if found is None or found[0] != view.stamp:
             with self._indexes_of(view) as segment:
@@ -387,8 +400,10 @@ class Collection:
             if self._closed:
                 return
             self._closed = True
-            with suppress(OSError):  # they are built again when they are missing
-                self.segment.save_fields()
-            self.segment.close()
-            if self.store is not None:
-                self.store.close()
+            try:
+                if self.store is not None:
+                    self.store.close()
+                with suppress(OSError):  # they are built again when they are missing
+                    self.segment.save_fields()
+            finally:
+                self.segment.close()

@@ -16,7 +16,8 @@ from quiverdb.engine.collection import Collection
 from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.schema import effective_hnsw, effective_optimizers
 from quiverdb.engine.segment import Segment
-from quiverdb.engine.storage.rows import Commit, GraphState
+from quiverdb.engine.storage.manifest import sync_folder
+from quiverdb.engine.storage.rows import Commit
 from quiverdb.engine.view import View, to_array
 
 __all__ = ["compact", "wasteful"]
@@ -90,7 +91,7 @@ def _switch(
     graphs: dict[str, Graph],
 ) -> bool:
     """Bring ``new`` up to the present and put it in the place of ``old``; False when the schema has changed."""
-    saved = {name: _saved(new, name, graph) for name, graph in graphs.items()}
+    saved = {name: new.saved(new.schema.slots[name], graph) for name, graph in graphs.items()}
     with collection.writer:
         now = collection.view
         if collection.segment is not old or now.schema != view.schema:
@@ -106,6 +107,8 @@ def _switch(
         new.index_vectors()
         for file in new.files().values():
             file.sync()
+        if new.folder is not None:
+            sync_folder(new.folder)
         offsets = to_array(new.live)
         commit = Commit(
             state=new.state(),
@@ -131,14 +134,6 @@ def _rewrite(now: View, offsets: npt.NDArray[np.int64], places: npt.NDArray[np.i
         row = now.rows[offset].copy()
         row["position"] = new.records.append(b"".join(now.record(offset)))
         new.rows[place] = row
-
-
-def _saved(new: Segment, name: str, graph: Graph) -> tuple[Graph, GraphState]:
-    if new.folder is None:
-        return graph, GraphState(file="", covers=graph.covers, crc=0)
-    file = f"graph-{new.schema.slots[name]}-{graph.covers}.{new.epoch}"
-    crc = graph.save(new.folder / file)
-    return Graph.open(new.folder / file), GraphState(file=file, covers=graph.covers, crc=crc)
 
 
 def _discard(segment: Segment) -> None:

@@ -10,9 +10,10 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from quiverdb.database import AliasChange, ScrollRequest
 from quiverdb.engine import opening
@@ -40,7 +41,17 @@ _COLLECTIONS = "collections"
 _OWN = re.compile("[0-9a-f]{32}")
 
 _shared: dict[Path, EngineDatabase] = {}
-_shared_lock = threading.Lock()
+_bookkeeping = threading.RLock()
+"""Held for moments only: a garbage collection may close a forgotten database in the midst of anything."""
+_guards: dict[Path, AbstractContextManager[Any]] = {}
+
+
+def _guard(folder: Path | None) -> AbstractContextManager[Any]:
+    """Return the lock under which a folder is opened and closed; databases in memory have nothing to guard."""
+    if folder is None:
+        return nullcontext()
+    with _bookkeeping:
+        return _guards.setdefault(folder, threading.RLock())
 
 
 class EngineDatabase:
@@ -80,12 +91,15 @@ class EngineDatabase:
         if location == MEMORY:
             return cls(None)
         folder = Path(location).expanduser().resolve()
-        with _shared_lock:
-            database = _shared.get(folder)
-            if database is not None:
-                database._shares += 1
-                return database
-            database = _shared[folder] = cls(folder)
+        with _guard(folder):
+            with _bookkeeping:
+                database = _shared.get(folder)
+                if database is not None:
+                    database._shares += 1
+                    return database
+            database = cls(folder)
+            with _bookkeeping:
+                _shared[folder] = database
             return database
 
     def _load(self, folder: Path) -> None:
@@ -170,6 +184,7 @@ class EngineDatabase:
             try:
                 if folder is not None:
                     sync_folder(folder)
+                    sync_folder(folder.parent)
                 self._write_manifest({**self._folders, name: part}, self._aliases)
             except BaseException:
                 collection.close()
@@ -276,20 +291,21 @@ class EngineDatabase:
             raise ClosedError(f"the database {self._described} is closed: open it again")
 
     def close(self) -> None:
-        with _shared_lock:
-            if self._closed:
-                return
+        with _bookkeeping:
             self._shares -= 1
-            if self._shares > 0:
+            if self._closed or self._shares != 0:
                 return
-            self._closed = True
-            if self.folder is not None:
-                _shared.pop(self.folder, None)
-            self._optimizer.stop()
-            for collection in self._collections.values():
-                collection.close()
+            if self.folder is not None and _shared.get(self.folder) is self:
+                del _shared[self.folder]
+        with _guard(self.folder), ExitStack() as cleanup:
+            with self._mutex:
+                self._closed = True
+                collections = list(self._collections.values())
             if self._lock is not None:
-                self._lock.release()
+                cleanup.callback(self._lock.release)
+            for collection in collections:
+                cleanup.callback(collection.close)
+            self._optimizer.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -316,8 +332,9 @@ _alive: weakref.WeakSet[EngineDatabase] = weakref.WeakSet()
 
 def _after_fork() -> None:
     """Close every database in a forked child: threads and locks stayed with the parent."""
-    global _shared_lock
-    _shared_lock = threading.Lock()
+    global _bookkeeping
+    _bookkeeping = threading.RLock()
+    _guards.clear()
     _shared.clear()
     for database in list(_alive):
         database._closed = True

@@ -20,7 +20,7 @@ from quiverdb.engine.score.distance import Offsets, nearest, shown, similarities
 from quiverdb.engine.score.fusion import reciprocal_rank
 from quiverdb.engine.score.recommend import best_score, sum_scores
 from quiverdb.engine.source import Source
-from quiverdb.engine.validate import check_names, query_vector, sparse_vector, unknown_vector
+from quiverdb.engine.validate import BACKEND, check_names, query_vector, sparse_vector, unknown_vector
 from quiverdb.engine.view import Domain, View
 from quiverdb.errors import InvalidInputError, NotFoundError, UnsupportedError
 from quiverdb.model.collection import VectorSpec
@@ -45,8 +45,6 @@ from quiverdb.model.query import (
 from quiverdb.model.result import Hit, Record
 
 __all__ = ["Executor", "Ranking", "vectors_of"]
-
-_BACKEND = "the embedded engine"
 
 
 class Ranking(msgspec.Struct):
@@ -76,7 +74,7 @@ class Executor:
     def hits(self, query: Query) -> list[Hit]:
         """Answer a query with points."""
         if query.shard_keys is not None:
-            raise UnsupportedError("A shard key", _BACKEND)
+            raise UnsupportedError("A shard key", BACKEND)
         ranking = self.rank(query, query.filter, query.limit + query.offset)
         return self.present(ranking.page(query.offset, query.limit), query.with_payload, query.with_vectors)
 
@@ -107,9 +105,7 @@ class Executor:
         if query.prefetch:
             return self._rank_prefetched(query, filter, k)
         match query.kind:
-            case Nearest(vector, mmr):
-                if mmr is not None:
-                    raise UnsupportedError("MMR", _BACKEND)
+            case Nearest(vector):
                 return self._nearest(query, self._having(query, filter), vector, k)
             case Recommend() as recommend:
                 return self._recommended(query, self._having(query, filter), recommend, k)
@@ -120,7 +116,7 @@ class Executor:
             case None:
                 return self._by_id(self._domain(filter), k)
             case kind:
-                raise UnsupportedError(f"The query {type(kind).__name__}", _BACKEND)
+                raise UnsupportedError(f"The query {type(kind).__name__}", BACKEND)
 
     def _rank_prefetched(self, query: Query, filter: Filter | None, k: int) -> Ranking:
         rankings = [
@@ -140,17 +136,19 @@ class Executor:
             case Sample():
                 return self._sample(Domain(found), k)
             case kind:
-                raise UnsupportedError(f"The query {type(kind).__name__} over prefetches", _BACKEND)
+                raise UnsupportedError(f"The query {type(kind).__name__} over prefetches", BACKEND)
 
     def _domain(self, filter: Filter | None) -> Domain:
         """Return the points that pass the filter."""
         return Domain(self.view.live) if filter is None else self.source.domain(self.view, None, filter)
 
     def _nearest(
-        self, query: Query, domain: Domain, vector: VectorInput, k: int, examples: tuple[VectorInput, ...] = ()
+        self, query: Query, domain: Domain, vector: VectorInput, k: int, excluded: Sequence[int] = ()
     ) -> Ranking:
         """Rank by similarity; stored points that the query refers to are left out."""
-        excluded = self._referred((vector, *examples), query)
+        if isinstance(query.kind, Nearest) and query.kind.mmr is not None:
+            raise UnsupportedError("MMR", BACKEND)
+        excluded = [*excluded, *self._referred((vector,), query)]
         if isinstance(vector, PointRef):
             vector = self._resolve(vector, query)
         ranking = self._search(query, domain, vector, k + len(excluded))
@@ -223,10 +221,11 @@ class Executor:
             return self._by_examples(query, domain, recommend, k)
         if not recommend.positive:
             raise InvalidInputError("at least one positive example is required", field="positive")
+        excluded = self._referred((*recommend.positive, *recommend.negative), query)
         vector = self._mean(query, recommend.positive)
         if recommend.negative:
             vector = vector + vector - self._mean(query, recommend.negative)
-        return self._nearest(query, domain, vector, k, (*recommend.positive, *recommend.negative))
+        return self._nearest(query, domain, vector, k, excluded)
 
     def _by_examples(self, query: Query, domain: Domain, recommend: Recommend, k: int) -> Ranking:
         """Rank by a score of the similarities to each example, over all allowed points."""
@@ -235,7 +234,7 @@ class Executor:
             raise InvalidInputError("at least one example is required", field="positive")
         spec = self.view.schema.spec.vectors.get(query.using)
         if spec is None:
-            raise UnsupportedError("Recommendation by sparse vectors", _BACKEND)
+            raise UnsupportedError("Recommendation by sparse vectors", BACKEND)
         offsets = np.setdiff1d(domain.array, self._referred(examples, query), assume_unique=True)
         rows = self.view.dense(query.using)[offsets]
         found = np.empty((len(examples), len(offsets)), np.float32)
@@ -251,7 +250,7 @@ class Executor:
         vectors = [self._resolve(example, query) for example in examples]
         dense = [vector for vector in vectors if not isinstance(vector, SparseVector)]
         if len(dense) < len(vectors):
-            raise UnsupportedError("Recommendation by sparse vectors", _BACKEND)
+            raise UnsupportedError("Recommendation by sparse vectors", BACKEND)
         if len({vector.shape for vector in dense}) > 1:
             raise InvalidInputError("the examples differ in their number of components", field="positive")
         return np.asarray(np.mean(dense, axis=0), np.float32)
@@ -268,7 +267,7 @@ class Executor:
 
     def _fused(self, query: Query, fusion: Fusion, rankings: list[Ranking], k: int) -> Ranking:
         if fusion.method != "rrf":
-            raise UnsupportedError(f"The fusion {fusion.method}", _BACKEND)
+            raise UnsupportedError(f"The fusion {fusion.method}", BACKEND)
         offsets, scores = reciprocal_rank([ranking.offsets for ranking in rankings], fusion.k, fusion.weights)
         return _above(Ranking(offsets[:k], scores[:k]), query.score_threshold, smaller=False)
 
@@ -310,13 +309,8 @@ class Executor:
 def _scan(
     spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray, domain: Domain, k: int
 ) -> tuple[Offsets, FloatArray]:
-    """Compare with every allowed row: those alone when they are few, else all rows in one product."""
-    whole = domain.size == len(rows)
-    if not whole and domain.size < len(rows) // 2:
-        return nearest(spec, rows, query, domain.array, k)
-    if whole:
-        return nearest(spec, rows, query, None, k)
-    return nearest(spec, rows, query, domain.array, k)
+    """Compare with every allowed row; all rows at once when all are allowed."""
+    return nearest(spec, rows, query, None if domain.size == len(rows) else domain.array, k)
 
 
 def _payloads(view: View, offsets: list[int], selector: PayloadSelector) -> Sequence[Payload | None]:

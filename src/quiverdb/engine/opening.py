@@ -86,16 +86,16 @@ def _verify(segment: Segment) -> None:
 
 def _open_graphs(segment: Segment, state: SegmentState) -> None:
     """Open the published graphs; one that is lost or damaged will be built again."""
-    names = {str(slot): name for name, slot in segment.schema.slots.items()}
-    for key, graph in state.graphs.items():
+    for name, graph in state.graphs.items():
         path = (segment.folder or Path()) / graph.file
-        name = names.get(graph.file.split("-")[1], key)
         if name not in segment.vectors or not path.exists():
             continue
-        if path.stat().st_size > _VERIFIED_BYTES or checksum(path) == graph.crc:
+        try:
+            if path.stat().st_size <= _VERIFIED_BYTES and checksum(path) != graph.crc:
+                raise ValueError("its checksum is another")
             segment.graphs[name] = Graph.open(path), graph
-        else:
-            _log.warning("%s has damaged bytes; the graph will be built again", path)
+        except (OSError, RuntimeError, ValueError) as error:
+            _log.warning("%s is damaged (%s) and will be built again", path, error)
 
 
 def _remove_leftovers(folder: Path, segment: Segment) -> None:

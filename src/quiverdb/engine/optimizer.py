@@ -13,7 +13,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,7 +21,8 @@ from quiverdb.engine.collection import Collection
 from quiverdb.engine.compaction import compact, wasteful
 from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.schema import effective_hnsw, effective_optimizers
-from quiverdb.engine.storage.rows import Commit, GraphState
+from quiverdb.engine.segment import Segment
+from quiverdb.engine.storage.rows import Commit
 from quiverdb.engine.view import View
 from quiverdb.errors import ClosedError
 
@@ -100,7 +100,7 @@ class Optimizer:
 
     def _serve(self, collection: Collection) -> bool:
         """Do what is due for a collection; tell whether something is due later."""
-        later = False
+        later = self._flush(collection)
         if wasteful(collection.segment):
             self._busy = collection
             compact(collection, self._stopping.is_set)
@@ -111,7 +111,7 @@ class Optimizer:
                 self._busy = collection
                 self._extend(collection, name)
                 later = True
-        return later or self._flush(collection)
+        return later
 
     def _flush(self, collection: Collection) -> bool:
         """Flush a collection that rests; tell whether it still has to come to rest."""
@@ -150,8 +150,10 @@ class Optimizer:
             stop=self._stopping.is_set,
         )
         view.vectors[name].release()
+        if known and graph.covers == known[0].covers:  # stopped before anything was added
+            return
         started = time.monotonic()
-        _publish(collection, segment, name, graph)
+        _publish(collection, segment, view, name, graph)
         taken = time.monotonic() - started
         collection.resting_until[name] = time.monotonic() + _SELDOM * taken
 
@@ -175,18 +177,14 @@ def _share(view: View, name: str) -> float:
     return (view.count - covered) / max(1, view.count)
 
 
-def _publish(collection: Collection, segment: Any, name: str, graph: Graph) -> None:
+def _publish(collection: Collection, segment: Segment, view: View, name: str, graph: Graph) -> None:
     """Write a graph under a name of its own, commit that name, and drop the file it replaces."""
     if graph.covers == 0:
         return
-    state = GraphState(file="", covers=graph.covers, crc=0)
-    if segment.folder is not None:
-        file = f"graph-{segment.schema.slots[name]}-{graph.covers}.{segment.epoch}"
-        crc = graph.save(segment.folder / file)
-        state = GraphState(file=file, covers=graph.covers, crc=crc)
-        graph = Graph.open(segment.folder / file)
+    slot = view.schema.slots[name]
+    graph, state = segment.saved(slot, graph)
     with collection.writer:
-        if collection.segment is not segment or name not in segment.vectors:
+        if collection.segment is not segment or segment.schema.slots.get(name) != slot:
             return
         old = segment.graphs.get(name)
 

@@ -22,6 +22,7 @@ from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.index.sparse import SparseIndex
 from quiverdb.engine.score.distance import DTYPES
 from quiverdb.engine.storage.files import AppendFile, DiskFile, FileState, MemoryFile
+from quiverdb.engine.storage.manifest import sync_folder
 from quiverdb.engine.storage.rows import ROW, GraphState, Schema, SegmentState
 from quiverdb.engine.transaction import Draft, Transaction
 from quiverdb.engine.validate import encode_payload
@@ -170,7 +171,7 @@ class Segment:
         kept = [draft for draft in drafts if not draft.deleted]
         moved = [draft for draft in kept if draft.moved]
         changed = [draft for draft in kept if not draft.moved and draft.offset is not None]
-        gone = {draft.offset for draft in drafts if draft.deleted or draft.moved} - {None}
+        gone = {draft.offset for draft in drafts if draft.deleted or draft.moved}
         view = transaction.view
         change = Change(
             first=self.count,
@@ -308,10 +309,13 @@ class Segment:
         file = self._file(self.file_name(name, schema), None)
         file.extend(self.count * spec.size * DTYPES[spec.datatype].itemsize)
         file.sync()
+        if self.folder is not None:
+            sync_folder(self.folder)
         return file
 
-    def adapt(self, operation: SchemaOperation, added: AppendFile | None) -> None:
+    def adapt(self, operation: SchemaOperation, schema: Schema, added: AppendFile | None) -> None:
         """Follow a committed change of the schema."""
+        before, self.schema = self.schema, schema
         match operation:
             case CreateFieldIndex(key, index):
                 self.fields.declare(key, index, self.view())
@@ -327,7 +331,11 @@ class Segment:
                 self.having.pop(name)
                 self.sparse.pop(name, None)
                 self.vectors.pop(name, None)
-                self.graphs.pop(name, None)
+                _, graph = self.graphs.pop(name, (None, None))
+                if self.folder is not None:
+                    self.path(self.file_name(name, before)).unlink(missing_ok=True)
+                    if graph is not None and graph.file:
+                        (self.folder / graph.file).unlink(missing_ok=True)
 
     def adopt(self, ids: list[PointId], rows: npt.NDArray[Any]) -> None:
         """Take over points whose bytes were copied to the files."""
@@ -354,6 +362,15 @@ class Segment:
         for name, slot in self.schema.slots.items():
             self.having[name] = BitMap(offsets[held >> slot & 1 == 1].tolist())
 
+    def saved(self, slot: int, graph: Graph) -> tuple[Graph, GraphState]:
+        """Write a graph under a name of its own and map it; in memory it stays as it is."""
+        if self.folder is None:
+            return graph, GraphState(file="", covers=graph.covers, crc=0)
+        file = f"graph-{slot}-{graph.covers}.{self.epoch}"
+        crc = graph.save(self.folder / file)
+        sync_folder(self.folder)
+        return Graph.open(self.folder / file), GraphState(file=file, covers=graph.covers, crc=crc)
+
     def save_fields(self) -> None:
         """Write the declared payload indexes, for an open that finds the same state."""
         if self.folder is not None and self.schema.fields:
@@ -364,6 +381,7 @@ class Segment:
         path = self.path("fields")
         if self.folder is not None and path.exists():
             data = path.read_bytes()
+            path.unlink()  # it describes this moment only
             if int.from_bytes(data[:8], "little", signed=True) == self.sequence:
                 self.fields.restore(data[8:])
 

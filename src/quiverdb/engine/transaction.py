@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from quiverdb.engine.filter.evaluate import matches
-from quiverdb.engine.payload import delete_keys, merge
+from quiverdb.engine.payload import delete_keys, merge, overwrite
 from quiverdb.engine.validate import VectorSource, check_names, normal_payload, sources
 from quiverdb.engine.view import View
 from quiverdb.model.filter import Filter
@@ -109,7 +109,7 @@ class Transaction:
                 return partial(self._edit, selector, lambda old: merge(old, update, key))
             case OverwritePayload(selector, payload):
                 whole = normal_payload(payload)
-                return partial(self._edit, selector, lambda _: whole, reads=False)
+                return partial(self._edit, selector, lambda _: overwrite(whole), reads=False)
             case DeletePayload(selector, keys):
                 delete_keys({}, keys)
                 return partial(self._edit, selector, lambda old: delete_keys(old, keys))

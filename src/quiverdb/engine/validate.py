@@ -18,6 +18,8 @@ from quiverdb.model.collection import CollectionSpec, Datatype, Distance, Vector
 from quiverdb.model.point import DenseColumn, FloatArray, Payload, Points, SparseVector, VectorValue
 
 __all__ = [
+    "BACKEND",
+    "MAX_SLOTS",
     "VectorSource",
     "check_ids",
     "check_name",
@@ -42,6 +44,7 @@ MAX_NAME = 255
 MAX_VECTOR_NAME_BYTES = 200
 MAX_SIZE = 65536
 MAX_SLOTS = 62
+MAX_DEPTH = 128
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -245,6 +248,8 @@ def encode_payload(payload: Payload) -> bytes:
     """Encode a payload for storage; ``b""`` when it is empty."""
     if not payload:
         return b""
+    if _deeper(payload, MAX_DEPTH):
+        raise InvalidInputError(f"payload is nested more than {MAX_DEPTH} levels deep", field="payload")
     try:
         data = _encode(payload)
     except (OverflowError, TypeError, ValueError) as error:
@@ -252,6 +257,13 @@ def encode_payload(payload: Payload) -> bytes:
     if _NAN_OR_INFINITE.search(data) and not _finite(payload):
         raise InvalidInputError("payload numbers must be finite: JSON has no NaN or infinity", field="payload")
     return data
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Tell whether objects and arrays go deeper than so many levels."""
+    if isinstance(value, dict):
+        return levels == 0 or any(_deeper(item, levels - 1) for item in value.values() if isinstance(item, dict | list))
+    return levels == 0 or any(_deeper(item, levels - 1) for item in value if isinstance(item, dict | list))
 
 
 def _finite(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """A graph index over the dense vectors of a segment: FAISS HNSW over compact codes.
 
 A graph covers the offsets below ``covers``, dead ones included, and never changes once it is published: FAISS
-must not add while it searches. ``extend`` therefore works on a copy. The codes are bfloat16 (float32 for
+must not add while it searches. Extending one therefore builds on a copy. The codes are bfloat16 (float32 for
 Manhattan, which FAISS compares in float32 only), so results are candidates to be rescored in full precision.
 """
 
@@ -101,6 +101,8 @@ class Graph:
     def save(self, path: Path) -> int:
         """Write the graph to ``path`` and return the checksum of the file."""
         faiss.write_index(self.index, str(path))
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
         return checksum(path)
 
     def search(self, query: FloatArray, count: int, depth: int, selector: Selector | None = None) -> Offsets:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,7 +32,7 @@ class SparseIndex:
         self.spec = spec
         self.built = True
         """Whether the rows that were there when the index was opened are in it."""
-        self._postings: dict[int, tuple[array[int], array[float]]] = {}
+        self._postings: dict[int, _Posting] = {}
 
     def insert(self, first: int, vectors: Sequence[SparseVector | None]) -> None:
         """Add the vectors at consecutive offsets from ``first`` on."""
@@ -48,9 +47,8 @@ class SparseIndex:
         for index, value in zip(vector.indices.tolist(), vector.values.tolist(), strict=True):
             posting = self._postings.get(index)
             if posting is None:
-                posting = self._postings[index] = array("I"), array("f")
-            posting[0].append(offset)
-            posting[1].append(value)
+                posting = self._postings[index] = _Posting()
+            posting.append(offset, value)
 
     def search(self, query: SparseVector, allowed: BitMap, count: int, k: int) -> tuple[Offsets, FloatArray]:
         """Return the best ``k`` of the allowed offsets below ``count`` that share an index with the query."""
@@ -60,10 +58,10 @@ class SparseIndex:
         scores = np.zeros(count, np.float32)
         touched = np.zeros(count, bool)
         for index, weight in zip(query.indices.tolist(), query.values.tolist(), strict=True):
-            posting = self._posting(index, count)
+            posting = self._postings.get(index)
             if posting is None:
                 continue
-            offsets, values = posting
+            offsets, values = posting.below(count)
             if self.spec.modifier == "idf":
                 weight *= _idf(total, int(admitted[offsets].sum()))
             scores[offsets] += np.float32(weight) * values
@@ -72,13 +70,36 @@ class SparseIndex:
         best = found[top(scores[found], k)]
         return best.astype(np.int64), scores[best]
 
-    def _posting(self, index: int, count: int) -> tuple[npt.NDArray[np.uint32], FloatArray] | None:
-        posting = self._postings.get(index)
-        if posting is None:
-            return None
-        offsets = np.frombuffer(posting[0], np.uint32)
-        known = int(np.searchsorted(offsets, count))
-        return offsets[:known], np.frombuffer(posting[1], np.float32)[:known]
+
+class _Posting:
+    """Hold the offsets that have an index, ascending, and their values.
+
+    What was filled in never changes, and growing leaves the old arrays to whoever reads them, so that searches
+    need no lock.
+    """
+
+    __slots__ = ("_filled", "_offsets", "_values")
+
+    def __init__(self) -> None:
+        self._filled = 0
+        self._offsets: npt.NDArray[np.uint32] = np.empty(2, np.uint32)
+        self._values: FloatArray = np.empty(2, np.float32)
+
+    def append(self, offset: int, value: float) -> None:
+        filled = self._filled
+        if filled == len(self._offsets):
+            self._values = np.concatenate([self._values, np.empty_like(self._values)])
+            self._offsets = np.concatenate([self._offsets, np.empty_like(self._offsets)])
+        self._offsets[filled] = offset
+        self._values[filled] = value
+        self._filled = filled + 1
+
+    def below(self, count: int) -> tuple[npt.NDArray[np.uint32], FloatArray]:
+        """Return the entries of the offsets below ``count``."""
+        filled = self._filled
+        offsets, values = self._offsets, self._values
+        known = int(np.searchsorted(offsets[:filled], count))
+        return offsets[:known], values[:known]
 
 
 def _idf(total: int, having: int) -> float:

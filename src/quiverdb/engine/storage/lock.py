@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
@@ -22,7 +23,7 @@ class WriterLock:
 
     def __init__(self, folder: Path) -> None:
         self._owner = folder / "owner.json"
-        self._lock = filelock.FileLock(folder / ".lock", timeout=0)
+        self._lock = filelock.FileLock(folder / ".lock", timeout=0, thread_local=False)
         try:
             self._lock.acquire()
         except filelock.Timeout:
@@ -58,7 +59,8 @@ class WriterLock:
 
     def release(self) -> None:
         """Let others write."""
-        self._owner.unlink(missing_ok=True)
+        with suppress(OSError):  # it only describes who holds the lock
+            self._owner.unlink(missing_ok=True)
         self._lock.release()
 
     def forget(self) -> None:

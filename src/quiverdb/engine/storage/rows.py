@@ -33,6 +33,17 @@ CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB NOT NULL, crc I
 CREATE TABLE IF NOT EXISTS points(
     offset INTEGER PRIMARY KEY, id NOT NULL, row BLOB NOT NULL, checked INTEGER NOT NULL);
 """
+_REASONS = {
+    "SQLITE_FULL": "cannot be written, no space left: nothing was changed; free some space and try again",
+    "SQLITE_IOERR": "cannot be written, no space is left or the disk fails: nothing was changed; free some space and try again",
+    "SQLITE_CANTOPEN": "cannot be opened: check its permissions",
+    "SQLITE_READONLY": "may not be written: check its permissions",
+    "SQLITE_PERM": "may not be written: check its permissions",
+    "SQLITE_BUSY": "is in use by another program: close that and try again",
+    "SQLITE_LOCKED": "is in use by another program: close that and try again",
+    "SQLITE_NOMEM": "cannot be read, memory is used up: nothing was changed",
+}
+"""What is said of an SQLite error; any other means damage."""
 _U64 = 1 << 64
 _T = TypeVar("_T")
 
@@ -187,15 +198,12 @@ class RowStore:
             yield
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "")
-            if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-                message = f"no space left to write {self.path}: nothing was changed; free some space and try again"
-                raise StorageError(message, path=str(self.path)) from error
-            if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
-                message = f"{self.path} may not be written: check its permissions"
-                raise StorageError(message, path=str(self.path)) from error
-            if isinstance(error, sqlite3.DatabaseError):
-                raise self._damaged() from error
-            raise StorageError(f"{self.path}: {error}", path=str(self.path)) from error
+            for start, reason in _REASONS.items():
+                if name.startswith(start):
+                    raise StorageError(f"{self.path} {reason}", path=str(self.path)) from error
+            if isinstance(error, sqlite3.ProgrammingError):
+                raise StorageError(f"{self.path}: {error}", path=str(self.path)) from error
+            raise self._damaged() from error
 
 
 def _stored_id(id: PointId) -> PointId:

@@ -1,4 +1,4 @@
-"""The calls of the guide that this package was started from, as printed but for import names and the address."""
+"""The calls of a Qdrant guide, as printed but for import names and address."""
 
 from __future__ import annotations
 

@@ -33,9 +33,10 @@ CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB NOT NULL, crc I
 CREATE TABLE IF NOT EXISTS points(
     offset INTEGER PRIMARY KEY, id NOT NULL, row BLOB NOT NULL, checked INTEGER NOT NULL);
 """
+_UNCHANGED = "nothing was changed; free some space and try again"
 _REASONS = {
-    "SQLITE_FULL": "cannot be written, no space left: nothing was changed; free some space and try again",
-    "SQLITE_IOERR": "cannot be written, no space is left or the disk fails: nothing was changed; free some space and try again",
+    "SQLITE_FULL": f"cannot be written, no space left: {_UNCHANGED}",
+    "SQLITE_IOERR": f"cannot be written, no space left or the disk fails: {_UNCHANGED}",
     "SQLITE_CANTOPEN": "cannot be opened: check its permissions",
     "SQLITE_READONLY": "may not be written: check its permissions",
     "SQLITE_PERM": "may not be written: check its permissions",

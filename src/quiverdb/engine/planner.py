@@ -12,6 +12,9 @@ __all__ = ["Plan", "plan"]
 
 DEPTH_MARGIN = 12
 """Added to the depth asked for: the codes that the graph walks are coarser than the vectors."""
+SPARED = 0.3
+"""The depth grows as fewer of the points that a walk meets are allowed, by so much less than in proportion."""
+
 _COMPARISONS, _COMPARISONS_PER_DEPTH = 300, 13
 """Vectors that a walk compares with the query: so many, and so many more per unit of depth."""
 _COMPARISON, _COMPARISON_PER_NUMBER = 0.03, 3.3e-4
@@ -35,7 +38,7 @@ def plan(*, allowed: int, covered: int, tail: int, size: int, ef: int, k: int) -
     share = (allowed - tail) / covered if covered else 0.0
     if share <= 0:
         return Plan(None, candidates)
-    depth = int(max(ef + DEPTH_MARGIN, candidates) / share)  # the walk meets only so many allowed points
+    depth = int(max(ef + DEPTH_MARGIN, candidates) * max(1.0, 1.0 / share - SPARED))
     row = _ROW + size * _ROW_PER_NUMBER
     comparisons = _COMPARISONS + _COMPARISONS_PER_DEPTH * depth
     walk = comparisons * (_COMPARISON + size * _COMPARISON_PER_NUMBER) + tail * row

@@ -26,9 +26,9 @@ from quiverdb.engine.matrix import compare
 from quiverdb.engine.order import IdOrder, in_value_order
 from quiverdb.engine.schema import change_schema, indexed, patched
 from quiverdb.engine.score.distance import Offsets
-from quiverdb.engine.segment import Segment
+from quiverdb.engine.segment import Change, Segment
 from quiverdb.engine.source import StaleViewError
-from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
+from quiverdb.engine.storage.rows import Commit, RowStore
 from quiverdb.engine.transaction import Transaction
 from quiverdb.engine.validate import unknown_vector
 from quiverdb.engine.view import Domain, View
@@ -133,21 +133,7 @@ class Collection:
         with self.writer:
             transaction = Transaction(self.view, self._matching)
             sequences = [transaction.apply(operation) for operation in points]
-            before = {name: file.state for name, file in self.segment.files().items()}
-            change = self.segment.stage(transaction)
-            self._commit(
-                Commit(
-                    state=self.segment.state(change),
-                    offsets=np.concatenate(
-                        [np.array(change.changed, np.int64), change.first + np.arange(len(change.ids))]
-                    ),
-                    ids=change.changed_ids + change.ids,
-                    rows=np.concatenate([change.changed_rows, change.rows]),
-                    removed=change.removed,
-                ),
-                sync=wait,
-                undo=lambda: self.segment.rewind(before),
-            )
+            change = self.segment.all_or_nothing(lambda: self._store(transaction, sync=wait))
             with self._state:
                 try:
                     self.segment.install(change)
@@ -174,7 +160,7 @@ class Collection:
                 added = segment.prepare_vector(operation.name, schema)
                 if added is not None:
                     state.files[segment.file_name(operation.name, schema)] = added.state
-            self._commit(self._settings(state, schema), sync=sync)
+            self._commit(Commit(state, schema=schema), sync=sync)
             with self._state:
                 segment.sequence = sequence
                 segment.adapt(operation, schema, added)
@@ -187,25 +173,28 @@ class Collection:
         """Change settings."""
         with self.writer:
             schema = patched(self.view.schema, patch)
-            self._commit(self._settings(self.segment.state(), schema), sync=True)
+            self._commit(Commit(self.segment.state(), schema=schema), sync=True)
             with self._state:
                 self.segment.schema = schema
                 self._view = self.segment.view()
         self._notify()
 
-    def _settings(self, state: SegmentState, schema: Schema) -> Commit:
-        none = np.empty(0, np.int64)
-        return Commit(state=state, offsets=none, ids=[], rows=self.segment.rows[:0], schema=schema)
+    def _store(self, transaction: Transaction, *, sync: bool) -> Change:
+        change = self.segment.stage(transaction)
+        commit = Commit(
+            self.segment.state(change),
+            offsets=np.concatenate([np.array(change.changed, np.int64), change.first + np.arange(len(change.ids))]),
+            ids=change.changed_ids + change.ids,
+            rows=np.concatenate([change.changed_rows, change.rows]),
+            removed=change.removed,
+        )
+        self._commit(commit, sync=sync)
+        return change
 
-    def _commit(self, commit: Commit, *, sync: bool, undo: Callable[[], None] = lambda: None) -> None:
-        if self.store is None:
-            return
-        try:
+    def _commit(self, commit: Commit, *, sync: bool) -> None:
+        if self.store is not None:
             self.store.commit(commit, sync=sync)
             self.flushed = False
-        except BaseException:
-            undo()
-            raise
 
     def _matching(self, filter: Filter) -> BitMap:
         return self.domain(self._view, None, filter).offsets
@@ -308,7 +297,7 @@ class Collection:
 
         def read(executor: Executor) -> Page:
             view = executor.view
-            allowed = view.live if request.filter is None else self.domain(view, None, request.filter).offsets
+            allowed = executor.allowed(request.filter).offsets
             if request.order_by is not None:
                 found, values = self.ordered(view, allowed, request.order_by, limit)
                 return Page(executor.records(found.tolist(), *shown, values), None)
@@ -330,16 +319,14 @@ class Collection:
 
     def count(self, filter: Filter | None) -> int:
         """Count points."""
-        if filter is None:
-            return len(self.view.live)
-        return self._read(lambda executor: self.domain(executor.view, None, filter).size)
+        return self._read(lambda executor: executor.allowed(filter).size)
 
     def facet(self, query: FacetQuery) -> list[FacetHit]:
         """Count points by payload value."""
 
         def read(executor: Executor) -> list[FacetHit]:
             view = executor.view
-            allowed = view.live if query.filter is None else self.domain(view, None, query.filter).offsets
+            allowed = executor.allowed(query.filter).offsets
             with self._indexes_of(view) as segment:
                 counts = segment.fields.facet(query.key, view, allowed)
             return [FacetHit(value, count) for value, count in counts[: query.limit]]

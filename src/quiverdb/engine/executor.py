@@ -110,11 +110,11 @@ class Executor:
             case Recommend() as recommend:
                 return self._recommended(query, self._having(query, filter), recommend, k)
             case OrderBy() as order:
-                return self._ordered(self._domain(filter), order, k)
+                return self._ordered(self.allowed(filter), order, k)
             case Sample():
-                return self._sample(self._domain(filter), k)
+                return self._sample(self.allowed(filter), k)
             case None:
-                return self._by_id(self._domain(filter), k)
+                return self._by_id(self.allowed(filter), k)
             case kind:
                 raise UnsupportedError(f"The query {type(kind).__name__}", BACKEND)
 
@@ -138,9 +138,11 @@ class Executor:
             case kind:
                 raise UnsupportedError(f"The query {type(kind).__name__} over prefetches", BACKEND)
 
-    def _domain(self, filter: Filter | None) -> Domain:
-        """Return the points that pass the filter."""
-        return Domain(self.view.live) if filter is None else self.source.domain(self.view, None, filter)
+    def allowed(self, filter: Filter | None, name: str | None = None) -> Domain:
+        """Return the points that pass the filter and, if a vector is named, have it."""
+        if filter is not None:
+            return self.source.domain(self.view, name, filter)
+        return Domain(self.view.live) if name is None else self.view.domain(name)
 
     def _nearest(
         self, query: Query, domain: Domain, vector: VectorInput, k: int, excluded: Sequence[int] = ()
@@ -168,7 +170,7 @@ class Executor:
         name = query.using
         if name not in self.view.schema.slots:
             raise unknown_vector(self.view.schema, name)
-        return self.view.domain(name) if filter is None else self.source.domain(self.view, name, filter)
+        return self.allowed(filter, name)
 
     def _among(self, query: Query, offsets: BitMap) -> Domain:
         return Domain(offsets & self._having(query, None).offsets)

@@ -20,7 +20,7 @@ def compare(executor: Executor, query: MatrixQuery) -> Matrix:
     spec = view.schema.spec.vectors.get(name)
     if spec is None:
         raise InvalidInputError(f"Not existing dense vector name: {name}", field="using")
-    domain = view.domain(name) if query.filter is None else executor.source.domain(view, name, query.filter)
+    domain = executor.allowed(query.filter, name)
     chosen = np.random.default_rng().choice(domain.array, min(query.sample, domain.size), replace=False)
     sample = sorted(chosen.tolist(), key=lambda offset: sort_key(view.ids[offset]))
     vectors = view.dense(name)[sample]

@@ -9,9 +9,8 @@ from pathlib import Path
 from quiverdb.engine.collection import Collection
 from quiverdb.engine.index.hnsw import Graph, checksum
 from quiverdb.engine.segment import Segment
-from quiverdb.engine.storage.files import DiskFile, storage_error
+from quiverdb.engine.storage.files import DiskFile, corruption, storage_error
 from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
-from quiverdb.errors import CorruptionError
 
 __all__ = ["create_collection", "open_collection"]
 
@@ -38,12 +37,7 @@ def create_collection(
         raise storage_error(error, folder) from error
     store = RowStore(folder / _ROWS)
     segment = Segment.create(folder, schema)
-    store.commit(
-        Commit(
-            state=segment.state(), offsets=segment.rows["position"][:0], ids=[], rows=segment.rows[:0], schema=schema
-        ),
-        sync=True,
-    )
+    store.commit(Commit(segment.state(), schema=schema), sync=True)
     return Collection(name, segment, store, find=find, notify=notify)
 
 
@@ -56,9 +50,7 @@ def open_collection(
 ) -> Collection:
     """Open a collection as of its last commit; raises ``CorruptionError`` when its bytes are damaged."""
     if not (folder / _ROWS).exists():
-        raise CorruptionError(
-            f"{folder / _ROWS} is missing: restore the folder from a snapshot or backup", path=str(folder / _ROWS)
-        )
+        raise corruption(folder / _ROWS, "is missing")
     store = RowStore(folder / _ROWS)
     segment = None
     try:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable
 
 import msgspec
-import numpy as np
 
 from quiverdb.engine.collection import Collection
 from quiverdb.engine.compaction import compact, wasteful
@@ -193,7 +192,6 @@ def _publish(collection: Collection, segment: Segment, view: View, name: str, gr
 
         described = segment.state()
         described = msgspec.structs.replace(described, graphs={**described.graphs, name: state})
-        none = np.empty(0, np.int64)
-        collection.publish(Commit(state=described, offsets=none, ids=[], rows=segment.rows[:0]), install)
+        collection.publish(Commit(described), install)
     if old is not None and segment.folder is not None and old[1].file and old[1].file != state.file:
         (segment.folder / old[1].file).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -38,6 +38,7 @@ from quiverdb.model.write import (
 
 __all__ = ["Change", "Segment"]
 
+_T = TypeVar("_T")
 _encode_extra = msgspec.msgpack.Encoder().encode
 
 
@@ -165,7 +166,7 @@ class Segment:
     def stage(self, transaction: Transaction) -> Change:
         """Append what a transaction needs to the files, synced, and return the change to commit.
 
-        Raises ``StorageError`` and appends nothing when the disk fails.
+        To be called within ``all_or_nothing``, together with the commit.
         """
         drafts = list(transaction.drafts.values())
         kept = [draft for draft in drafts if not draft.deleted]
@@ -217,38 +218,31 @@ class Segment:
         return data, extra
 
     def _append(self, records: bytes, transaction: Transaction, moved: list[Draft]) -> None:
-        def write() -> None:
-            if records:
-                self.records.append(records)
-                self.records.sync()
-            if not moved:
-                return
-            for name, file in self.vectors.items():
-                spec = self.schema.spec.vectors[name]
-                dtype = DTYPES[spec.datatype]
-                if any(name in draft.vectors or not draft.replaced for draft in moved):
-                    rows = transaction.dense_rows(name, moved, spec.size, dtype)
-                    file.append(np.ascontiguousarray(rows).data)
-                else:
-                    file.extend(len(moved) * spec.size * dtype.itemsize)
-                file.sync()
+        if records:
+            self.records.append(records)
+            self.records.sync()
+        if not moved:
+            return
+        for name, file in self.vectors.items():
+            spec = self.schema.spec.vectors[name]
+            dtype = DTYPES[spec.datatype]
+            if any(name in draft.vectors or not draft.replaced for draft in moved):
+                rows = transaction.dense_rows(name, moved, spec.size, dtype)
+                file.append(np.ascontiguousarray(rows).data)
+            else:
+                file.extend(len(moved) * spec.size * dtype.itemsize)
+            file.sync()
 
-        self.all_or_nothing(write)
-
-    def all_or_nothing(self, write: Callable[[], None]) -> None:
-        """Run ``write`` and take back what it appended if it fails."""
-        before = {name: file.state for name, file in self.files().items()}
+    def all_or_nothing(self, write: Callable[[], _T]) -> _T:
+        """Return what ``write`` returns, and take back what it appended to the files if it fails."""
+        before = [(file, file.state) for file in self.files().values()]
         try:
-            write()
+            return write()
         except BaseException:
-            self.rewind(before)
+            for file, state in before:
+                if file.state != state:
+                    file.rewind(state)
             raise
-
-    def rewind(self, states: Mapping[str, FileState]) -> None:
-        """Take back what was appended to the files after ``states``."""
-        for name, file in self.files().items():
-            if file.state != states[name]:
-                file.rewind(states[name])
 
     def install(self, change: Change) -> None:
         """Make a committed change the present state."""

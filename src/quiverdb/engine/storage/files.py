@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from quiverdb.errors import ClosedError, CorruptionError, StorageError
 
-__all__ = ["AppendFile", "Bytes", "DiskFile", "FileState", "MemoryFile", "storage_error"]
+__all__ = ["AppendFile", "Bytes", "DiskFile", "FileState", "MemoryFile", "corruption", "storage_error"]
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 FileState: TypeAlias = tuple[int, int]
@@ -37,6 +37,11 @@ def storage_error(error: OSError, path: str | os.PathLike[str]) -> StorageError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageError(f"{path} may not be written: check its permissions", path=str(path))
     return StorageError(f"{path}: {error.strerror or error}", path=str(path))
+
+
+def corruption(path: str | os.PathLike[str], what: str = "has damaged bytes") -> CorruptionError:
+    """Return the error for a file whose bytes are not those that were written."""
+    return CorruptionError(f"{path} {what}: restore the folder from a snapshot or backup", path=str(path))
 
 
 class AppendFile(Protocol):
@@ -89,19 +94,14 @@ class DiskFile:
         try:
             self._fd = os.open(path, flags, 0o644)
         except FileNotFoundError:
-            raise CorruptionError(
-                f"{path} is missing: restore the folder from a snapshot or backup", path=str(path)
-            ) from None
+            raise corruption(path, "is missing") from None
         except OSError as error:
             raise storage_error(error, path) from error
         self.size, self._crc = state or (0, 0)
         actual = os.fstat(self._fd).st_size
         if actual < self.size:
             self.close()
-            raise CorruptionError(
-                f"{path} has {actual} of {self.size} bytes: restore the folder from a snapshot or backup",
-                path=str(path),
-            )
+            raise corruption(path, f"has {actual} of {self.size} bytes")
         if actual > self.size:
             os.ftruncate(self._fd, self.size)
 
@@ -120,9 +120,7 @@ class DiskFile:
             crc = zlib.crc32(memoryview(buffer)[:got], crc)
             position += got
         if crc != self._crc:
-            raise CorruptionError(
-                f"{self.path} has damaged bytes: restore the folder from a snapshot or backup", path=str(self.path)
-            )
+            raise corruption(self.path)
 
     def append(self, data: bytes | memoryview) -> int:
         start = self.size

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from quiverdb.engine.storage.files import storage_error
-from quiverdb.errors import CorruptionError, FormatError
+from quiverdb.engine.storage.files import corruption, storage_error
+from quiverdb.errors import FormatError
 
 __all__ = ["FORMAT", "Manifest", "read_manifest", "sync_folder", "write_manifest"]
 
@@ -44,7 +44,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     except OSError as error:
         raise storage_error(error, path) from error
     except msgspec.MsgspecError as error:
-        raise _damaged(path) from error
+        raise corruption(path) from error
     if envelope.format != FORMAT:
         raise FormatError(
             f"{folder} has folder format {envelope.format}; this release reads format {FORMAT}: "
@@ -54,7 +54,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             supported=FORMAT,
         )
     if zlib.crc32(bytes(envelope.content)) != envelope.crc:
-        raise _damaged(path)
+        raise corruption(path)
     return msgspec.json.decode(envelope.content, type=Manifest)
 
 
@@ -84,7 +84,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _damaged(path: Path) -> CorruptionError:
-    return CorruptionError(f"{path} has damaged bytes: restore the folder from a snapshot or backup", path=str(path))

@@ -19,7 +19,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from quiverdb.errors import CorruptionError, StorageError
+from quiverdb.engine.storage.files import corruption
+from quiverdb.errors import StorageError
 from quiverdb.model.collection import CollectionSpec, FieldIndex
 from quiverdb.model.point import PointId
 
@@ -85,9 +86,9 @@ class Commit(msgspec.Struct):
     """Gather what one transaction writes: rows by offset (new or changed), removed offsets, state and settings."""
 
     state: SegmentState
-    offsets: npt.NDArray[np.int64]
-    ids: Sequence[PointId]
-    rows: npt.NDArray[Any]
+    offsets: npt.NDArray[np.int64] = msgspec.field(default_factory=lambda: np.empty(0, np.int64))
+    ids: Sequence[PointId] = ()
+    rows: npt.NDArray[Any] = msgspec.field(default_factory=lambda: np.empty(0, ROW))
     removed: Sequence[int] = ()
     schema: Schema | None = None
     replace_all: bool = False
@@ -153,29 +154,29 @@ class RowStore:
         with self._errors():
             row = self._db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
         if row is None or zlib.crc32(row[0]) != row[1]:
-            raise self._damaged()
+            raise corruption(self.path)
         try:
             return msgspec.msgpack.decode(row[0], type=kind)
         except msgspec.MsgspecError as error:
-            raise self._damaged() from error
+            raise corruption(self.path) from error
 
     def read_points(self, state: SegmentState) -> tuple[npt.NDArray[np.int64], list[PointId], npt.NDArray[Any]]:
         """Return offsets (ascending), ids and rows of all points; ``CorruptionError`` if any is damaged."""
         with self._errors():
             found = self._db.execute("SELECT offset, id, row, checked FROM points ORDER BY offset").fetchall()
         if len(found) != state.live:
-            raise self._damaged()
+            raise corruption(self.path)
         try:
             offsets = np.array([point[0] for point in found], np.int64)
             ids: list[PointId] = [id if isinstance(id, str) or id >= 0 else id + _U64 for _, id, _, _ in found]
             rows = np.frombuffer(b"".join([point[2] for point in found]), ROW)
             checks = np.array([point[3] for point in found], np.int64)
             if len(rows) != len(found):
-                raise self._damaged()
+                raise corruption(self.path)
         except (TypeError, ValueError, OverflowError) as error:
-            raise self._damaged() from error
+            raise corruption(self.path) from error
         if not np.array_equal(checks, _checks(offsets, ids, rows)):
-            raise self._damaged()
+            raise corruption(self.path)
         return offsets, ids, rows
 
     def flush(self) -> None:
@@ -188,11 +189,6 @@ class RowStore:
         with self._errors():
             self._db.close()
 
-    def _damaged(self) -> CorruptionError:
-        return CorruptionError(
-            f"{self.path} has damaged bytes: restore the folder from a snapshot or backup", path=str(self.path)
-        )
-
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
@@ -204,7 +200,7 @@ class RowStore:
                     raise StorageError(f"{self.path} {reason}", path=str(self.path)) from error
             if isinstance(error, sqlite3.ProgrammingError):
                 raise StorageError(f"{self.path}: {error}", path=str(self.path)) from error
-            raise self._damaged() from error
+            raise corruption(self.path) from error
 
 
 def _stored_id(id: PointId) -> PointId:

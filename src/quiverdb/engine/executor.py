@@ -7,27 +7,24 @@ first and limit what the query above them may return.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 from pyroaring import BitMap
 
 from quiverdb.engine.payload import select
-from quiverdb.engine.planner import plan
-from quiverdb.engine.score.distance import Offsets, nearest, shown, similarities, smaller_is_nearer, top
+from quiverdb.engine.ranking import Ranking
+from quiverdb.engine.score.distance import top
 from quiverdb.engine.score.fusion import reciprocal_rank
 from quiverdb.engine.score.recommend import best_score, sum_scores
 from quiverdb.engine.source import Source
-from quiverdb.engine.validate import BACKEND, check_names, query_vector, sparse_vector, unknown_vector
+from quiverdb.engine.validate import BACKEND, check_names, unknown_vector
+from quiverdb.engine.vectors import vectors_named
 from quiverdb.engine.view import Domain, View
 from quiverdb.errors import InvalidInputError, NotFoundError, UnsupportedError
-from quiverdb.model.collection import VectorSpec
-from quiverdb.model.defaults import EF_SEARCH
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import FloatArray, Payload, SparseVector, VectorValue
 from quiverdb.model.query import (
+    Formula,
     Fusion,
     Lookup,
     Nearest,
@@ -35,30 +32,16 @@ from quiverdb.model.query import (
     PayloadSelector,
     PointRef,
     Query,
+    QueryKind,
     Recommend,
     Sample,
-    SearchParams,
     Select,
     VectorInput,
     VectorSelector,
 )
 from quiverdb.model.result import Hit, Record
 
-__all__ = ["Executor", "Ranking", "vectors_of"]
-
-
-class Ranking(msgspec.Struct):
-    """Hold offsets, best first, and their scores; ``order_values`` when the ranking is by a payload value."""
-
-    offsets: Offsets
-    scores: FloatArray
-    order_values: Sequence[int | float] | None = None
-
-    def page(self, offset: int, limit: int) -> Ranking:
-        """Return the part from ``offset`` on, at most ``limit`` long."""
-        end = offset + limit
-        values = None if self.order_values is None else self.order_values[offset:end]
-        return Ranking(self.offsets[offset:end], self.scores[offset:end], values)
+__all__ = ["Executor", "vectors_of"]
 
 
 class Executor:
@@ -102,41 +85,37 @@ class Executor:
 
     def rank(self, query: Query, filter: Filter | None, k: int) -> Ranking:
         """Rank the best ``k`` points; ``filter`` joins the query's own with those above it."""
-        if query.prefetch:
-            return self._rank_prefetched(query, filter, k)
-        match query.kind:
-            case Nearest(vector):
-                return self._nearest(query, self._having(query, filter), vector, k)
-            case Recommend() as recommend:
-                return self._recommended(query, self._having(query, filter), recommend, k)
-            case OrderBy() as order:
-                return self._ordered(self.allowed(filter), order, k)
-            case Sample():
-                return self._sample(self.allowed(filter), k)
-            case None:
-                return self._by_id(self.allowed(filter), k)
-            case kind:
-                raise UnsupportedError(f"The query {type(kind).__name__}", BACKEND)
-
-    def _rank_prefetched(self, query: Query, filter: Filter | None, k: int) -> Ranking:
+        if not query.prefetch:
+            return self._ranked(query, query.kind, _Scope(self, filter, None), k)
         rankings = [
             self.rank(inner, _both(filter, inner.filter), inner.limit + inner.offset).page(inner.offset, inner.limit)
             for inner in query.prefetch
         ]
-        if isinstance(query.kind, Fusion):
-            return self._fused(query, query.kind, rankings, k)
-        found = BitMap(np.unique(np.concatenate([ranking.offsets for ranking in rankings])).tolist())
         match query.kind:
+            case Fusion() as fusion:
+                return self._fused(query, fusion, rankings, k)
+            case Formula():
+                raise UnsupportedError("The query Formula", BACKEND)
+        found = BitMap(np.unique(np.concatenate([ranking.offsets for ranking in rankings])).tolist())
+        return self._ranked(query, query.kind, _Scope(self, None, found), k)
+
+    def _ranked(self, query: Query, kind: QueryKind | None, scope: _Scope, k: int) -> Ranking:
+        match kind:
             case Nearest(vector):
-                return self._nearest(query, self._among(query, found), vector, k)
+                return self._nearest(query, scope.having(query.using), vector, k)
             case Recommend() as recommend:
-                return self._recommended(query, self._among(query, found), recommend, k)
+                return self._recommended(query, scope.having(query.using), recommend, k)
             case OrderBy() as order:
-                return self._ordered(Domain(found), order, k)
+                offsets, values = self.source.ordered(self.view, scope.domain.offsets, order, k)
+                return Ranking.unscored(offsets, values)
             case Sample():
-                return self._sample(Domain(found), k)
+                domain = scope.domain
+                chosen = np.random.default_rng().choice(domain.array, min(k, domain.size), replace=False)
+                return Ranking.unscored(chosen)
+            case None:
+                return Ranking.unscored(self.source.by_id(self.view, scope.domain.offsets, None, k))
             case kind:
-                raise UnsupportedError(f"The query {type(kind).__name__} over prefetches", BACKEND)
+                raise UnsupportedError(f"The query {type(kind).__name__}", BACKEND)
 
     def allowed(self, filter: Filter | None, name: str | None = None) -> Domain:
         """Return the points that pass the filter and, if a vector is named, have it."""
@@ -165,57 +144,11 @@ class Executor:
         found = (self.view.offset(value.id) for value in inputs if isinstance(value, PointRef))
         return [offset for offset in found if offset is not None]
 
-    def _having(self, query: Query, filter: Filter | None) -> Domain:
-        """Return the points that pass the filter and have the vector in question."""
-        name = query.using
-        if name not in self.view.schema.slots:
-            raise unknown_vector(self.view.schema, name)
-        return self.allowed(filter, name)
-
-    def _among(self, query: Query, offsets: BitMap) -> Domain:
-        return Domain(offsets & self._having(query, None).offsets)
-
     def _search(self, query: Query, domain: Domain, vector: VectorValue, k: int) -> Ranking:
-        name = query.using
-        spec = self.view.schema.spec.vectors.get(name)
-        if spec is None:
-            index = self.source.sparse_index(self.view, name)
-            offsets, scores = index.search(sparse_vector(vector), domain.offsets, self.view.count, k)
-            return _above(Ranking(offsets, scores), query.score_threshold, smaller=False)
-        prepared = query_vector(name, spec, vector)
-        offsets, similarity = self._dense(name, spec, domain, prepared, query.params, k)
-        ranking = Ranking(offsets, shown(spec.distance, similarity))
-        return _above(ranking, query.score_threshold, smaller=smaller_is_nearer(spec.distance))
-
-    def _dense(
-        self, name: str, spec: VectorSpec, domain: Domain, query: FloatArray, params: SearchParams, k: int
-    ) -> tuple[Offsets, FloatArray]:
-        view, size = self.view, domain.size
-        rows = view.dense(name)
-        graph = view.graphs.get(name)
-        k = min(k, size)
-        if params.ef is not None and params.ef < 1:
-            raise InvalidInputError(f"hnsw_ef must be at least 1, got {params.ef}", field="ef")
-        if k <= 0:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        if graph is None or params.exact:
-            if params.indexed_only and graph is None:
-                return np.empty(0, np.int64), np.empty(0, np.float32)
-            return _scan(spec, rows, query, domain, k)
-        tail = domain.tail(graph.covers)
-        chosen = plan(
-            allowed=size, covered=graph.covers, tail=len(tail), size=spec.size, ef=params.ef or EF_SEARCH, k=k
-        )
-        if params.indexed_only:
-            tail = tail[:0]
-        elif chosen.depth is None:
-            return _scan(spec, rows, query, domain, k)
-        count = min(chosen.candidates, graph.covers)
-        depth = chosen.depth or max(params.ef or EF_SEARCH, count)
-        found = graph.search(query, count, depth, domain.selector(graph.covers))
-        if len(tail):
-            found = np.concatenate([found[found >= 0], tail])
-        return nearest(spec, rows, query, found, k)
+        vectors = vectors_named(self.source, self.view, query.using)
+        offsets, similarity = vectors.nearest(vector, domain, k, query.params)
+        ranking = Ranking(offsets, vectors.shown(similarity))
+        return ranking.above(query.score_threshold, smaller=vectors.smaller_is_better)
 
     def _recommended(self, query: Query, domain: Domain, recommend: Recommend, k: int) -> Ranking:
         """Rank by similarity to the mean of the positive examples, moved away from the negative ones."""
@@ -234,19 +167,15 @@ class Executor:
         examples = (*recommend.positive, *recommend.negative)
         if not examples:
             raise InvalidInputError("at least one example is required", field="positive")
-        spec = self.view.schema.spec.vectors.get(query.using)
-        if spec is None:
-            raise UnsupportedError("Recommendation by sparse vectors", BACKEND)
+        vectors = vectors_named(self.source, self.view, query.using)
         offsets = np.setdiff1d(domain.array, self._referred(examples, query), assume_unique=True)
-        rows = self.view.dense(query.using)[offsets]
         found = np.empty((len(examples), len(offsets)), np.float32)
         for number, example in enumerate(examples):
-            vector = query_vector(query.using, spec, self._resolve(example, query))
-            found[number] = similarities(spec, rows, vector)
+            found[number] = vectors.similarities(self._resolve(example, query), offsets)
         score = best_score if recommend.strategy == "best_score" else sum_scores
         scores = score(found[: len(recommend.positive)], found[len(recommend.positive) :])
         best = top(scores, k)
-        return _above(Ranking(offsets[best], scores[best]), query.score_threshold, smaller=False)
+        return Ranking(offsets[best], scores[best]).above(query.score_threshold, smaller=False)
 
     def _mean(self, query: Query, examples: tuple[VectorInput, ...]) -> FloatArray:
         vectors = [self._resolve(example, query) for example in examples]
@@ -271,19 +200,7 @@ class Executor:
         if fusion.method != "rrf":
             raise UnsupportedError(f"The fusion {fusion.method}", BACKEND)
         offsets, scores = reciprocal_rank([ranking.offsets for ranking in rankings], fusion.k, fusion.weights)
-        return _above(Ranking(offsets[:k], scores[:k]), query.score_threshold, smaller=False)
-
-    def _ordered(self, domain: Domain, order: OrderBy, k: int) -> Ranking:
-        offsets, values = self.source.ordered(self.view, domain.offsets, order, k)
-        return Ranking(offsets, np.ones(len(offsets), np.float32), values)
-
-    def _sample(self, domain: Domain, k: int) -> Ranking:
-        offsets = np.random.default_rng().choice(domain.array, min(k, domain.size), replace=False)
-        return Ranking(offsets, np.ones(len(offsets), np.float32))
-
-    def _by_id(self, domain: Domain, k: int) -> Ranking:
-        offsets = self.source.by_id(self.view, domain.offsets, None, k)
-        return Ranking(offsets, np.ones(len(offsets), np.float32))
+        return Ranking(offsets[:k], scores[:k]).above(query.score_threshold, smaller=False)
 
     def records(
         self,
@@ -308,11 +225,27 @@ class Executor:
         ]
 
 
-def _scan(
-    spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray, domain: Domain, k: int
-) -> tuple[Offsets, FloatArray]:
-    """Compare with every allowed row; all rows at once when all are allowed."""
-    return nearest(spec, rows, query, None if domain.size == len(rows) else domain.array, k)
+class _Scope:
+    """The points that a query may return: those that a filter lets through, or the prefetched ones."""
+
+    def __init__(self, executor: Executor, filter: Filter | None, found: BitMap | None) -> None:
+        self._executor = executor
+        self._filter = filter
+        self._found = found
+
+    @property
+    def domain(self) -> Domain:
+        """All of them."""
+        return self._executor.allowed(self._filter) if self._found is None else Domain(self._found)
+
+    def having(self, name: str) -> Domain:
+        """Those that have the named vector."""
+        view = self._executor.view
+        if name not in view.schema.slots:
+            raise unknown_vector(view.schema, name)
+        if self._found is None:
+            return self._executor.allowed(self._filter, name)
+        return Domain(self._found & view.with_vector(name))
 
 
 def _payloads(view: View, offsets: list[int], selector: PayloadSelector) -> Sequence[Payload | None]:
@@ -337,14 +270,6 @@ def vectors_of(view: View, offset: int, selector: VectorSelector) -> dict[str, V
 def _check_names(view: View, selector: VectorSelector) -> None:
     if not isinstance(selector, bool):
         check_names(view.schema, selector)
-
-
-def _above(ranking: Ranking, threshold: float | None, *, smaller: bool) -> Ranking:
-    """Cut a ranking where scores no longer pass the threshold."""
-    if threshold is None:
-        return ranking
-    keep = ranking.scores < threshold if smaller else ranking.scores > threshold
-    return Ranking(ranking.offsets[keep], ranking.scores[keep])
 
 
 def _both(outer: Filter | None, inner: Filter | None) -> Filter | None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from quiverdb.engine.executor import Executor, Ranking
+from quiverdb.engine.executor import Executor
 from quiverdb.engine.filter.paths import elements, parse, values
+from quiverdb.engine.ranking import Ranking
 from quiverdb.model.query import GroupQuery
 from quiverdb.model.result import Group, Hit
 

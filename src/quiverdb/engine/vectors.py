@@ -1,0 +1,118 @@
+"""Comparison of the vectors of one name with other vectors, dense or sparse.
+
+Similarities are those of ``score/distance.py``: larger is always nearer. ``shown`` turns them into scores.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from quiverdb.engine.planner import plan
+from quiverdb.engine.score.distance import Offsets, nearest, shown, similarities, smaller_is_nearer
+from quiverdb.engine.source import Source
+from quiverdb.engine.validate import BACKEND, query_vector, sparse_vector, unknown_vector
+from quiverdb.engine.view import Domain, View
+from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.model.collection import VectorSpec
+from quiverdb.model.defaults import EF_SEARCH
+from quiverdb.model.point import FloatArray, VectorValue
+from quiverdb.model.query import SearchParams
+
+__all__ = ["Vectors", "vectors_named"]
+
+
+class Vectors(Protocol):
+    """The vectors that the points of a view have under one name."""
+
+    smaller_is_better: bool
+    """Whether the scores that ``shown`` returns rank from small to large."""
+
+    def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
+        """Return the ``k`` points of the domain that are most similar, best first, and their similarities."""
+
+    def similarities(self, vector: VectorValue, offsets: Offsets) -> FloatArray:
+        """Return the similarity of each point, in float32; every point must have the vector."""
+
+    def shown(self, similarity: FloatArray) -> FloatArray:
+        """Return the scores that users see."""
+
+
+def vectors_named(source: Source, view: View, name: str) -> Vectors:
+    """Return what compares the vectors of this name; raises ``InvalidInputError`` when there are none."""
+    if name not in view.schema.slots:
+        raise unknown_vector(view.schema, name)
+    spec = view.schema.spec.vectors.get(name)
+    return _Sparse(source, view, name) if spec is None else _Dense(view, name, spec)
+
+
+class _Dense:
+    def __init__(self, view: View, name: str, spec: VectorSpec) -> None:
+        self._view = view
+        self._name = name
+        self._spec = spec
+        self.smaller_is_better = smaller_is_nearer(spec.distance)
+
+    def shown(self, similarity: FloatArray) -> FloatArray:
+        return shown(self._spec.distance, similarity)
+
+    def similarities(self, vector: VectorValue, offsets: Offsets) -> FloatArray:
+        query = query_vector(self._name, self._spec, vector)
+        return similarities(self._spec, self._view.dense(self._name)[offsets], query)
+
+    def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
+        view, name, spec, size = self._view, self._name, self._spec, domain.size
+        query = query_vector(name, spec, vector)
+        rows = view.dense(name)
+        graph = view.graphs.get(name)
+        k = min(k, size)
+        if params.ef is not None and params.ef < 1:
+            raise InvalidInputError(f"hnsw_ef must be at least 1, got {params.ef}", field="ef")
+        if k <= 0:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        if graph is None or params.exact:
+            if params.indexed_only and graph is None:
+                return np.empty(0, np.int64), np.empty(0, np.float32)
+            return _scan(spec, rows, query, domain, k)
+        tail = domain.tail(graph.covers)
+        chosen = plan(
+            allowed=size, covered=graph.covers, tail=len(tail), size=spec.size, ef=params.ef or EF_SEARCH, k=k
+        )
+        if params.indexed_only:
+            tail = tail[:0]
+        elif chosen.depth is None:
+            return _scan(spec, rows, query, domain, k)
+        count = min(chosen.candidates, graph.covers)
+        depth = chosen.depth or max(params.ef or EF_SEARCH, count)
+        found = graph.search(query, count, depth, domain.selector(graph.covers))
+        if len(tail):
+            found = np.concatenate([found[found >= 0], tail])
+        return nearest(spec, rows, query, found, k)
+
+
+def _scan(
+    spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray, domain: Domain, k: int
+) -> tuple[Offsets, FloatArray]:
+    """Compare with every allowed row; all rows at once when all are allowed."""
+    return nearest(spec, rows, query, None if domain.size == len(rows) else domain.array, k)
+
+
+class _Sparse:
+    smaller_is_better = False
+
+    def __init__(self, source: Source, view: View, name: str) -> None:
+        self._source = source
+        self._view = view
+        self._name = name
+
+    def shown(self, similarity: FloatArray) -> FloatArray:
+        return similarity
+
+    def similarities(self, vector: VectorValue, offsets: Offsets) -> FloatArray:  # noqa: ARG002
+        raise UnsupportedError("Comparison with sparse examples", BACKEND)
+
+    def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:  # noqa: ARG002
+        index = self._source.sparse_index(self._view, self._name)
+        return index.search(sparse_vector(vector), domain.offsets, self._view.count, k)

@@ -13,6 +13,7 @@ from pyroaring import BitMap
 
 from quiverdb.engine.payload import select
 from quiverdb.engine.ranking import Ranking
+from quiverdb.engine.rescoring import rescored
 from quiverdb.engine.score.distance import top
 from quiverdb.engine.score.fusion import reciprocal_rank
 from quiverdb.engine.score.recommend import best_score, sum_scores
@@ -94,8 +95,8 @@ class Executor:
         match query.kind:
             case Fusion() as fusion:
                 return self._fused(query, fusion, rankings, k)
-            case Formula():
-                raise UnsupportedError("The query Formula", BACKEND)
+            case Formula() as formula:
+                return rescored(self.view, formula, rankings, self.allowed, k).reaching(query.score_threshold)
         found = BitMap(np.unique(np.concatenate([ranking.offsets for ranking in rankings])).tolist())
         return self._ranked(query, query.kind, _Scope(self, None, found), k)
 

@@ -37,6 +37,13 @@ class Ranking(msgspec.Struct):
         keep = self.scores < threshold if smaller else self.scores > threshold
         return Ranking(self.offsets[keep], self.scores[keep])
 
+    def reaching(self, threshold: float | None) -> Ranking:
+        """Leave out scores below the threshold, which a formula's scores may just reach."""
+        if threshold is None:
+            return self
+        keep = self.scores >= threshold
+        return Ranking(self.offsets[keep], self.scores[keep])
+
     @classmethod
     def unscored(cls, offsets: Offsets, order_values: Sequence[int | float] | None = None) -> Ranking:
         """Return a ranking in which every point has the score 1."""

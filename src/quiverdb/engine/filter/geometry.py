@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from quiverdb.model.filter import GeoBox, GeoPoint, GeoPolygon, GeoRadius
 
-__all__ = ["Area", "contains", "contains_all", "latitudes"]
+__all__ = ["Area", "contains", "contains_all", "distance", "latitudes"]
 
 Area = GeoBox | GeoRadius | GeoPolygon
 Floats = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ def contains(area: Area, lon: float, lat: float) -> bool:
                 return lon > top_left.lon or lon < bottom_right.lon
             return top_left.lon < lon < bottom_right.lon
         case GeoRadius(_, center, radius):
-            return _distance(center, lon, lat) < radius
+            return distance(center, lon, lat) < radius
         case GeoPolygon(_, exterior, interiors):
             if _side(exterior, lon, lat) != 1:
                 return False
@@ -91,7 +91,7 @@ def _longitudes(area: GeoRadius | GeoPolygon) -> tuple[float, float]:
     return -_DATE_LINE, _DATE_LINE
 
 
-def _distance(center: GeoPoint, lon: float, lat: float) -> float:
+def distance(center: GeoPoint, lon: float, lat: float) -> float:
     """Return the length of the great circle between two places in metres (haversine)."""
     from_lat, to_lat = math.radians(center.lat), math.radians(lat)
     half_lat, half_lon = math.radians(lat - center.lat) / 2, math.radians(lon - center.lon) / 2

@@ -28,7 +28,10 @@ _Decay = Literal["lin_decay", "exp_decay", "gauss_decay"]
 
 def formula(value: Any) -> Formula:
     """Return the formula of a ``FormulaQuery``."""
-    return Formula(expression(value.formula), {key: plain(item) for key, item in (value.defaults or {}).items()})
+    defaults = {key: plain(item) for key, item in (value.defaults or {}).items()}
+    for name in defaults:
+        _variable(name)
+    return Formula(expression(value.formula), defaults)
 
 
 def expression(value: Any) -> Expression:
@@ -52,7 +55,13 @@ def _variable(name: str) -> Expression:
 
 
 def _many(op: _Many) -> Callable[[Any], Expression]:
-    return lambda node: Expression(op, tuple(expression(part) for part in getattr(node, op)))
+    def build(node: Any) -> Expression:
+        parts = getattr(node, op)
+        if not parts and op in ("max", "min"):
+            raise InvalidInputError(f"{op} needs at least one operand", field="formula")
+        return Expression(op, tuple(expression(part) for part in parts))
+
+    return build
 
 
 def _one(op: _One) -> Callable[[Any], Expression]:
@@ -64,9 +73,9 @@ def _decay(op: _Decay) -> Callable[[Any], Expression]:
         params = getattr(node, op)
         scale = _SCALE if params.scale is None else float(params.scale)
         midpoint = _MIDPOINT if params.midpoint is None else float(params.midpoint)
-        if scale <= 0:
+        if not scale > 0:
             raise InvalidInputError(f"the scale of a decay must be positive, got {scale}", field="scale")
-        if not 0 < midpoint < 1:
+        if not (0 < midpoint < 1 or (op == "lin_decay" and 0 <= midpoint <= 1)):
             raise InvalidInputError(f"the midpoint of a decay lies between 0 and 1, got {midpoint}", field="midpoint")
         target = expression(0.0 if params.target is None else params.target)
         return Expression(op, (expression(params.x), target), params={"scale": scale, "midpoint": midpoint})

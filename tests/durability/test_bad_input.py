@@ -69,7 +69,7 @@ def upsert(*points: Any, name: str = ONE) -> Call:
     return lambda client: client.upsert(name, [point(100), *points])
 
 
-def query(vector: Any, name: str = ONE, **arguments: Any) -> Call:
+def query(vector: Any = None, name: str = ONE, **arguments: Any) -> Call:
     return lambda client: client.query_points(name, vector, **arguments)
 
 
@@ -215,6 +215,50 @@ QUERIES: dict[str, Call] = {
     "unknown vector returned": lambda c: c.scroll(NAMED, with_vectors=["nope"]),
     "bad selector": query([1.0, 2.0], with_payload=["a["]),
     "negative ef": query([1.0, 2.0], search_params=M.SearchParams.model_construct(hnsw_ef=-1)),
+}
+
+
+def endless(made: Any, key: str) -> Any:
+    """Put an object into itself."""
+    holder = made[key] if isinstance(made, dict) else getattr(made, key)
+    if isinstance(holder, list):
+        holder.append(made)
+    elif isinstance(made, dict):
+        made[key] = made
+    else:
+        setattr(made, key, [made])
+    return made
+
+
+def formula(expression: Any, **options: Any) -> Call:
+    return query(M.FormulaQuery(formula=expression), prefetch=M.Prefetch(), **options)
+
+
+def fused(fusion: Any = "rrf", **options: Any) -> Call:
+    return query(M.FusionQuery(fusion=fusion), **options)
+
+
+TREES: dict[str, Call] = {
+    "prefetch in itself": query([1.0, 2.0], prefetch=endless(M.Prefetch(query=[1.0, 2.0]), "prefetch")),
+    "prefetch in itself as a dict": query([1.0, 2.0], prefetch=endless({"prefetch": None}, "prefetch")),
+    "filter in itself": query([1.0, 2.0], query_filter=endless(M.Filter(must=[]), "must")),
+    "formula in itself": query({"formula": endless({"sum": [1.0]}, "sum")}, prefetch=M.Prefetch()),
+    "prefetch without a query": query(prefetch=M.Prefetch()),
+    "fusion without prefetch": fused(),
+    "fusion with a vector name": fused(prefetch=M.Prefetch(), using="v"),
+    "weights for other prefetches": query(M.RrfQuery(rrf=M.Rrf(weights=[1.0, 2.0])), prefetch=M.Prefetch()),
+    "threshold without scores": query(score_threshold=0.5),
+    "threshold of an order": query(M.OrderByQuery(order_by="n"), score_threshold=0.5),
+    "negative prefetch limit": query([1.0, 2.0], prefetch=M.Prefetch.model_construct(limit=-1)),
+    "bad vector in a prefetch": query([1.0, 2.0], prefetch=M.Prefetch(query=[1.0])),
+    "formula without prefetch": query(M.FormulaQuery(formula=1.0)),
+    "formula that divides by zero": formula({"div": {"left": 1.0, "right": 0.0}}),
+    "formula without a number": formula({"sqrt": -1.0}),
+    "formula of infinite value": formula({"exp": 1e6}),
+    "formula of a missing key": formula("no such key"),
+    "formula of an unknown variable": formula("$scores"),
+    "formula of a bad date": formula({"datetime": "soon"}),
+    "formula of a scale below zero": formula({"exp_decay": {"x": 1.0, "scale": -1.0}}),
 }
 
 DOT2 = M.VectorParams(size=2, distance=M.Distance.DOT)
@@ -365,6 +409,7 @@ def table(**cases: dict[str, Call]) -> Any:
     payload=PAYLOADS,
     filter=FILTERS,
     query=QUERIES,
+    tree=TREES,
     collection=COLLECTIONS,
     batch=BATCHES,
 )

@@ -43,6 +43,12 @@ def test_wrong_requests_become_responses(error: Any, status: int, phrase: str, t
     assert isinstance(response, exceptions.ApiException)
 
 
+def test_a_request_that_contains_itself_is_wrong() -> None:
+    with pytest.raises(exceptions.UnexpectedResponse, match="nested too deeply") as caught, api_errors:
+        raise RecursionError
+    assert caught.value.status_code == 400
+
+
 @pytest.mark.parametrize(
     "error",
     [

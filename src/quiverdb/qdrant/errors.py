@@ -1,7 +1,8 @@
 """Errors of the model become errors of the Qdrant API, by one table.
 
 ``NotFoundError``, ``InvalidInputError`` and ``AlreadyExistsError`` become ``UnexpectedResponse`` with the status and
-body that a server answers; all other errors pass as they are.
+body that a server answers, and so does the ``RecursionError`` that a request causes which contains itself; all other
+errors pass as they are.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _STATUSES: tuple[tuple[type[QuiverError], HTTPStatus, str], ...] = (
 
 def unexpected_response(error: BaseException | None) -> UnexpectedResponse | None:
     """Return what a server would answer to an error, or ``None`` if it would not say so."""
+    if isinstance(error, RecursionError):
+        error = InvalidInputError("the request is nested too deeply, or contains itself")
     for kind, status, prefix in _STATUSES:
         if isinstance(error, kind):
             body = {"status": {"error": f"{prefix}: {error}"}, "time": 0.0}

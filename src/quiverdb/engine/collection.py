@@ -231,8 +231,7 @@ class Collection:
         with self._indexes_of(view) as segment:
             index = segment.sparse[name]
             if not index.built:
-                for offset in view.with_vector(name):
-                    index.add(offset, view.sparse(offset)[index.slot])
+                index.extend(*view.sparse_column(name))
                 index.built = True
             return index
 

@@ -10,15 +10,17 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from quiverdb.engine.index.sparse import SparseIndex
 from quiverdb.engine.planner import plan
 from quiverdb.engine.score.distance import Offsets, nearest, shown, similarities, smaller_is_nearer
 from quiverdb.engine.source import Source
-from quiverdb.engine.validate import BACKEND, query_vector, sparse_vector, unknown_vector
+from quiverdb.engine.validate import query_vector, sparse_vector, unknown_vector
 from quiverdb.engine.view import Domain, View
-from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError
 from quiverdb.model.collection import VectorSpec
 from quiverdb.model.defaults import EF_SEARCH
-from quiverdb.model.point import FloatArray, VectorValue
+from quiverdb.model.filter import Filter
+from quiverdb.model.point import FloatArray, SparseVector, VectorValue
 from quiverdb.model.query import SearchParams
 
 __all__ = ["Vectors", "vectors_named"]
@@ -68,6 +70,8 @@ class _Dense:
         rows = view.dense(name)
         graph = view.graphs.get(name)
         k = min(k, size)
+        if params.idf is not None:
+            raise _no_idf(name)
         if params.ef is not None and params.ef < 1:
             raise InvalidInputError(f"hnsw_ef must be at least 1, got {params.ef}", field="ef")
         if k <= 0:
@@ -106,13 +110,32 @@ class _Sparse:
         self._source = source
         self._view = view
         self._name = name
+        self._idf = view.schema.spec.sparse_vectors[name].modifier == "idf"
 
     def shown(self, similarity: FloatArray) -> FloatArray:
         return similarity
 
-    def similarities(self, vector: VectorValue, offsets: Offsets) -> FloatArray:  # noqa: ARG002
-        raise UnsupportedError("Comparison with sparse examples", BACKEND)
-
-    def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:  # noqa: ARG002
+    def similarities(self, vector: VectorValue, offsets: Offsets) -> FloatArray:
         index = self._source.sparse_index(self._view, self._name)
-        return index.search(sparse_vector(vector), domain.offsets, self._view.count, k)
+        return index.similarities(self._weighted(index, sparse_vector(vector), SearchParams()), offsets)
+
+    def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
+        index = self._source.sparse_index(self._view, self._name)
+        query = self._weighted(index, sparse_vector(vector), params)
+        return index.search(query, domain, self._view.domain(self._name), k)
+
+    def _weighted(self, index: SparseIndex, query: SparseVector, params: SearchParams) -> SparseVector:
+        """Weigh the query by how rare its indices are among all points, or in the corpus that it names."""
+        if not self._idf:
+            if params.idf is not None:
+                raise _no_idf(self._name)
+            return query
+        if isinstance(params.idf, Filter):
+            corpus = self._source.domain(self._view, self._name, params.idf)
+            return index.weighted(query, corpus, corpus=True)
+        return index.weighted(query, self._view.domain(self._name))
+
+
+def _no_idf(name: str) -> InvalidInputError:
+    message = f"the search parameter idf needs a sparse vector with the idf modifier, which {name!r} is not"
+    return InvalidInputError(message, field="idf")

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from quiverdb.engine.index.bitmaps import Mask, members
 from quiverdb.engine.index.hnsw import Graph, Selector
 from quiverdb.engine.score.distance import Offsets
 from quiverdb.engine.storage.files import AppendFile
 from quiverdb.engine.storage.rows import Schema
-from quiverdb.model.point import Payload, PointId, SparseVector, VectorValue
+from quiverdb.model.point import FloatArray, Payload, PointId, SparseVector, VectorValue
 
-__all__ = ["Domain", "View", "decode_sparse", "encode_sparse", "to_array"]
+__all__ = ["Domain", "SparseColumn", "View", "decode_sparse", "encode_sparse", "to_array"]
 
 _BATCH = 4096
 _decode = msgspec.msgpack.Decoder().decode
@@ -36,6 +37,7 @@ class Domain:
         self.size = len(offsets)
         self._array: Offsets | None = None
         self._selector: tuple[int, Selector | None] | None = None
+        self._mask: Mask | None = None
 
     @property
     def array(self) -> Offsets:
@@ -51,11 +53,26 @@ class Domain:
             self._selector = covers, None if whole else Selector(_bits(self.offsets, covers))
         return self._selector[1]
 
+    def mask(self, size: int) -> Mask:
+        """Return marks for the first ``size`` offsets, at least."""
+        if self._mask is None or len(self._mask) < size:
+            self._mask = _mask(self.offsets, size)
+        return self._mask
+
     def tail(self, start: int) -> Offsets:
         """Return the offsets from ``start`` on."""
         if self.size == 0 or self.offsets.max() < start:
             return np.empty(0, np.int64)
         return to_array(self.offsets & BitMap(range(start, self.offsets.max() + 1)))
+
+
+class SparseColumn(NamedTuple):
+    """Hold the sparse vectors at some offsets end to end: how many entries each has, and all entries."""
+
+    offsets: npt.NDArray[np.uint32]
+    sizes: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.uint32]
+    values: FloatArray
 
 
 class View:
@@ -139,6 +156,22 @@ class View:
             for start, length in zip(starts, lengths, strict=True)
         ]
 
+    def sparse_column(self, name: str) -> SparseColumn:
+        """Return all vectors of one name, end to end."""
+        offsets = members(self.with_vector(name))
+        slot, data, rows = self.schema.slots[name], self._data(), self.rows[offsets]
+        starts = (rows["position"] + rows["payload"]).tolist()
+        parts = [
+            _decode_extra(data[start : start + length])[slot]
+            for start, length in zip(starts, rows["extra"].tolist(), strict=True)
+        ]
+        sizes = np.array([len(part) for part in parts], np.int64) // 8
+        words = np.frombuffer(b"".join(parts), "<u4")
+        # Each vector has its indices first: half of the words, where the distance from its start is below its size.
+        within = np.arange(len(words)) - np.repeat(2 * (np.cumsum(sizes) - sizes), 2 * sizes)
+        first = within < np.repeat(sizes, 2 * sizes)
+        return SparseColumn(offsets, sizes, words[first], words[~first].view("<f4"))
+
     def with_vector(self, name: str) -> BitMap:
         found = self._having.get(name)
         return self.live & found if found is not None else BitMap()
@@ -185,10 +218,14 @@ def to_array(offsets: BitMap) -> Offsets:
 
 
 def _bits(offsets: BitMap, count: int) -> npt.NDArray[np.uint8]:
+    return np.packbits(_mask(offsets, count), bitorder="little")
+
+
+def _mask(offsets: BitMap, count: int) -> Mask:
     mask = np.zeros(count, bool)
-    members = np.frombuffer(offsets.to_array(), np.uint32)
-    mask[members[: np.searchsorted(members, count)]] = True
-    return np.packbits(mask, bitorder="little")
+    marked = members(offsets)
+    mask[marked[: np.searchsorted(marked, count)]] = True
+    return mask
 
 
 def encode_sparse(vector: SparseVector) -> bytes:

@@ -170,6 +170,8 @@ def _params(value: Any) -> qe.EdgeVectorParams:
 def _vector(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _vector(item) for name, item in value.items()}
+    if type(value).__name__ == "SparseVector":
+        return qe.SparseVector(list(value.indices), [float(x) for x in value.values])
     return [float(x) for x in value]
 
 
@@ -231,13 +233,20 @@ def _order(value: Any) -> qe.OrderBy:
 class EdgeCollection:
     """One collection in Qdrant's core, with the methods and arguments of QdrantClient but for the collection's name."""
 
-    def __init__(self, vectors_config: Any) -> None:
+    def __init__(self, vectors_config: Any, sparse_vectors_config: Any = None) -> None:
         self.path = tempfile.mkdtemp(prefix="edge-", dir=_scratch())
         single = not isinstance(vectors_config, dict)
         configs = {"": vectors_config} if single else vectors_config
         self._shard = qe.EdgeShard.create(
             self.path,
-            qe.EdgeConfig(vectors={name: _params(params) for name, params in configs.items()}, wal_enabled=False),
+            qe.EdgeConfig(
+                vectors={name: _params(params) for name, params in configs.items()},
+                sparse_vectors={
+                    name: qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf if params.modifier == "idf" else None)
+                    for name, params in (sparse_vectors_config or {}).items()
+                },
+                wal_enabled=False,
+            ),
         )
 
     def close(self) -> None:

@@ -239,17 +239,12 @@ class Collection:
         if collection:
             return self._find(collection).stored_vector(name, id)
         with self._indexes_of(view):
-            offset = view.offset(id)
-        return None if offset is None else view.vector(name, offset)
+            return _vector(view, name, id)
 
     def stored_vector(self, name: str, id: PointId) -> VectorValue | None:
-        """Return one vector of a point."""
+        """Return one vector of a point, None if it has none of this name."""
         with self._state:
-            view = self.view
-            offset = view.offset(id)
-        if name not in view.schema.slots:
-            raise unknown_vector(view.schema, name)
-        return None if offset is None else view.vector(name, offset)
+            return _vector(self.view, name, id)
 
     def ordered(self, view: View, allowed: BitMap, order: OrderBy, k: int | None) -> tuple[Offsets, list[int | float]]:
         with self._indexes_of(view) as segment:
@@ -393,3 +388,12 @@ class Collection:
                     self.segment.save_fields()
             finally:
                 self.segment.close()
+
+
+def _vector(view: View, name: str, id: PointId) -> VectorValue | None:
+    if name not in view.schema.slots:
+        raise unknown_vector(view.schema, name)
+    offset = view.offset(id)
+    if offset is None:
+        raise NotFoundError(f"No point with id {id} found", kind="point", name=str(id))
+    return view.vector(name, offset)

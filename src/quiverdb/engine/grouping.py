@@ -27,7 +27,7 @@ def group_hits(executor: Executor, query: GroupQuery) -> list[Group]:
     everything = len(executor.view.live)
     depth = min(max(1, wanted * size * 2), everything)
     while True:
-        ranking = executor.rank(inner, inner.filter, depth)
+        ranking = executor.rank(inner, depth)
         members = _members(executor, ranking, query.group_by, wanted, size)
         full = len(members) == wanted and all(len(places) == size for places in members.values())
         if full or len(ranking.offsets) < depth or depth >= everything:

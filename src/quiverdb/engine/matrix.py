@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from pyroaring import BitMap
 
 from quiverdb.engine.executor import Executor
 from quiverdb.engine.order import sort_key
-from quiverdb.engine.score.distance import shown, similarities, top
-from quiverdb.errors import InvalidInputError
-from quiverdb.model.query import MatrixQuery
+from quiverdb.engine.vectors import vectors_named
+from quiverdb.engine.view import Domain
+from quiverdb.model.query import MatrixQuery, SearchParams
 from quiverdb.model.result import Matrix
 
 __all__ = ["compare"]
@@ -17,19 +18,20 @@ __all__ = ["compare"]
 def compare(executor: Executor, query: MatrixQuery) -> Matrix:
     """Return the nearest neighbours of each sampled point within the sample, the sample in the order of ids."""
     view, name = executor.view, query.using
-    spec = view.schema.spec.vectors.get(name)
-    if spec is None:
-        raise InvalidInputError(f"Not existing dense vector name: {name}", field="using")
-    domain = executor.allowed(query.filter, name)
+    vectors = vectors_named(executor.source, view, name)
+    domain = view.domain(name) if query.filter is None else executor.source.domain(view, name, query.filter)
     chosen = np.random.default_rng().choice(domain.array, min(query.sample, domain.size), replace=False)
     sample = sorted(chosen.tolist(), key=lambda offset: sort_key(view.ids[offset]))
-    vectors = view.dense(name)[sample]
+    column = {offset: place for place, offset in enumerate(sample)}
+    within = Domain(BitMap(sample))
     rows, columns, scores = list[int](), list[int](), list[float]()
-    for row in range(len(sample)):
-        similarity = similarities(spec, vectors, np.asarray(vectors[row], np.float32))
-        similarity[row] = -np.inf
-        best = top(similarity, min(query.limit, len(sample) - 1))
-        rows += [row] * len(best)
-        columns += best.tolist()
-        scores += shown(spec.distance, similarity[best]).tolist()
+    for row, offset in enumerate(sample):
+        vector = view.vector(name, offset)
+        if vector is None:
+            continue
+        found, similarity = vectors.nearest(vector, within, query.limit + 1, SearchParams(exact=True))
+        others = np.flatnonzero(found != offset)[: query.limit]
+        rows += [row] * len(others)
+        columns += [column[other] for other in found[others].tolist()]
+        scores += vectors.shown(similarity[others]).tolist()
     return Matrix([view.ids[offset] for offset in sample], rows, columns, scores)

@@ -23,6 +23,9 @@ class StaleViewError(Exception):
 class Source(Protocol):
     """Answer from indexes that belong to a view; raises ``StaleViewError`` when they have moved on."""
 
+    name: str
+    """The name of the collection."""
+
     def domain(self, view: View, name: str | None, filter: Filter) -> Domain:
         """Return the points that pass the filter and, if one is named, have the vector."""
 
@@ -30,7 +33,10 @@ class Source(Protocol):
         """Return the index over a sparse vector."""
 
     def vector(self, view: View, collection: str, name: str, id: PointId) -> VectorValue | None:
-        """Return the stored vector of a point, of another collection if one is named."""
+        """Return the stored vector of a point, of another collection if one is named; None if the point lacks it.
+
+        Raises ``NotFoundError`` when there is no such point.
+        """
 
     def ordered(self, view: View, allowed: BitMap, order: OrderBy, k: int | None) -> tuple[Offsets, list[int | float]]:
         """Return the first ``k`` of the allowed points by a payload value, and their values."""

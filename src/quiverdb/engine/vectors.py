@@ -5,14 +5,15 @@ Similarities are those of ``score/distance.py``: larger is always nearer. ``show
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from quiverdb.engine.index.sparse import SparseIndex
 from quiverdb.engine.planner import plan
-from quiverdb.engine.score.distance import Offsets, nearest, shown, similarities, smaller_is_nearer
+from quiverdb.engine.score.distance import Offsets, compare, nearest, shown, smaller_is_nearer
 from quiverdb.engine.source import Source
 from quiverdb.engine.validate import query_vector, sparse_vector, unknown_vector
 from quiverdb.engine.view import Domain, View
@@ -23,7 +24,9 @@ from quiverdb.model.filter import Filter
 from quiverdb.model.point import FloatArray, SparseVector, VectorValue
 from quiverdb.model.query import SearchParams
 
-__all__ = ["Vectors", "vectors_named"]
+__all__ = ["Comparison", "Vectors", "vectors_named"]
+
+Comparison: TypeAlias = Callable[[Offsets], FloatArray]
 
 
 class Vectors(Protocol):
@@ -31,12 +34,18 @@ class Vectors(Protocol):
 
     smaller_is_better: bool
     """Whether the scores that ``shown`` returns rank from small to large."""
+    symmetric: bool
+    """Whether two points are as similar when one of them is the query as when the other is."""
 
     def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
         """Return the ``k`` points of the domain that are most similar, best first, and their similarities."""
 
-    def similarities(self, vector: VectorValue, offsets: Offsets) -> FloatArray:
-        """Return the similarity of each point, in float32; every point must have the vector."""
+    def comparison(self, vectors: Sequence[VectorValue], params: SearchParams | None = None) -> Comparison:
+        """Return what compares points with ``vectors``, which count as ``nearest`` would count them with ``params``.
+
+        It takes offsets of points that have the vector, and returns similarities of the shape (vectors, points) in
+        float32. Without ``params`` the vectors are compared as they are.
+        """
 
     def shown(self, similarity: FloatArray) -> FloatArray:
         """Return the scores that users see."""
@@ -51,6 +60,8 @@ def vectors_named(source: Source, view: View, name: str) -> Vectors:
 
 
 class _Dense:
+    symmetric = True
+
     def __init__(self, view: View, name: str, spec: VectorSpec) -> None:
         self._view = view
         self._name = name
@@ -60,9 +71,12 @@ class _Dense:
     def shown(self, similarity: FloatArray) -> FloatArray:
         return shown(self._spec.distance, similarity)
 
-    def similarities(self, vector: VectorValue, offsets: Offsets) -> FloatArray:
-        query = query_vector(self._name, self._spec, vector)
-        return similarities(self._spec, self._view.dense(self._name)[offsets], query)
+    def comparison(self, vectors: Sequence[VectorValue], params: SearchParams | None = None) -> Comparison:
+        if params is not None and params.idf is not None:
+            raise _no_idf(self._name)
+        queries = np.stack([query_vector(self._name, self._spec, vector) for vector in vectors])
+        rows = self._view.dense(self._name)
+        return lambda offsets: compare(self._spec, rows, queries, offsets)
 
     def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
         view, name, spec, size = self._view, self._name, self._spec, domain.size
@@ -105,6 +119,7 @@ def _scan(
 
 class _Sparse:
     smaller_is_better = False
+    symmetric = True
 
     def __init__(self, source: Source, view: View, name: str) -> None:
         self._source = source
@@ -115,9 +130,12 @@ class _Sparse:
     def shown(self, similarity: FloatArray) -> FloatArray:
         return similarity
 
-    def similarities(self, vector: VectorValue, offsets: Offsets) -> FloatArray:
+    def comparison(self, vectors: Sequence[VectorValue], params: SearchParams | None = None) -> Comparison:
         index = self._source.sparse_index(self._view, self._name)
-        return index.similarities(self._weighted(index, sparse_vector(vector), SearchParams()), offsets)
+        queries = [sparse_vector(vector) for vector in vectors]
+        if params is not None:
+            queries = [self._weighted(index, query, params) for query in queries]
+        return lambda offsets: np.stack([index.similarities(query, offsets) for query in queries])
 
     def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
         index = self._source.sparse_index(self._view, self._name)

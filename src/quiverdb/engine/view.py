@@ -176,6 +176,10 @@ class View:
         found = self._having.get(name)
         return self.live & found if found is not None else BitMap()
 
+    def has(self, name: str, offsets: Offsets) -> npt.NDArray[np.bool_]:
+        """Tell which of the points at ``offsets`` have the named vector."""
+        return np.asarray(self.rows["vectors"][offsets] >> self.schema.slots[name] & 1, bool)
+
     def domain(self, name: str) -> Domain:
         """Return all points that have the named vector."""
         found = self._domains.get(name)

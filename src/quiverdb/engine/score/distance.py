@@ -16,7 +16,18 @@ import numpy.typing as npt
 from quiverdb.model.collection import Datatype, Distance, VectorSpec
 from quiverdb.model.point import FloatArray
 
-__all__ = ["DTYPES", "UNIT_TOLERANCE", "Offsets", "nearest", "prepare", "shown", "similarities", "smaller_is_nearer"]
+__all__ = [
+    "DTYPES",
+    "UNIT_TOLERANCE",
+    "Offsets",
+    "compare",
+    "nearest",
+    "prepare",
+    "shown",
+    "similarities",
+    "smaller_is_nearer",
+    "top",
+]
 
 Offsets: TypeAlias = npt.NDArray[np.int64]
 
@@ -130,6 +141,25 @@ def similarities(spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray) ->
         block = rows[start : start + step].astype(np.float32, copy=False)
         result[start : start + step] = _block(spec, block, query)
     return result
+
+
+def compare(spec: VectorSpec, rows: npt.NDArray[Any], queries: FloatArray, offsets: Offsets) -> FloatArray:
+    """Return the similarities of the rows at ``offsets`` to prepared queries, shape (queries, offsets).
+
+    float32 rows are not copied.
+    """
+    if rows.dtype != np.float32 or spec.distance is Distance.MANHATTAN:
+        chosen = rows[offsets]
+        return np.stack([similarities(spec, chosen, query) for query in queries])
+    queries = np.ascontiguousarray(queries, np.float32)
+    places = np.ascontiguousarray(np.broadcast_to(offsets, (len(queries), len(offsets))), np.int64)
+    found = np.empty(places.shape, np.float32)
+    euclid = spec.distance is Distance.EUCLID
+    search = faiss.fvec_L2sqr_by_idx if euclid else faiss.fvec_inner_products_by_idx
+    search(
+        _pointer(found), _pointer(queries), _pointer(rows), _pointer(places), rows.shape[1], len(queries), len(offsets)
+    )
+    return np.negative(found, found) if euclid else found
 
 
 def _block(spec: VectorSpec, block: FloatArray, query: FloatArray) -> FloatArray:

@@ -85,8 +85,11 @@ class Author:
         return [models.ContextPair(positive=self.example(name), negative=self.example(name)) for _ in range(count)]
 
     def kind(self, name: str, *, ties: bool) -> Any:
-        """Return a query over one vector; ``ties`` allows scores that many points share, such as no overlap."""
-        choice = int(self.random.integers(7 if ties else 2 if name in SPARSE else 6))
+        """Return a query over one vector; ``ties`` allows scores that points share.
+
+        Those are zeros, and sums of absolute differences, which cancel each other out.
+        """
+        choice = int(self.random.integers(7 if ties else 2 if name in (*SPARSE, "m") else 6))
         match choice:
             case 0:
                 return self.example(name)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 import numpy as np
@@ -276,10 +277,10 @@ class Collection:
         groups = self._read(lambda executor: group_hits(executor, query))
         if lookup is None:
             return groups
-        ids = [group.id for group in groups]
-        records = lookup.retrieve(ids, query.lookup_with_payload, query.lookup_with_vectors)
+        ids = {group.id: _as_point_id(group.id) for group in groups}
+        records = lookup.retrieve(list(ids.values()), query.lookup_with_payload, query.lookup_with_vectors)
         found = {record.id: record for record in records}
-        return [msgspec.structs.replace(group, lookup=found.get(group.id)) for group in groups]
+        return [msgspec.structs.replace(group, lookup=found.get(ids[group.id])) for group in groups]
 
     def matrix(self, query: MatrixQuery) -> Matrix:
         """Compare a random sample of points with each other."""
@@ -397,3 +398,11 @@ def _vector(view: View, name: str, id: PointId) -> VectorValue | None:
     if offset is None:
         raise NotFoundError(f"No point with id {id} found", kind="point", name=str(id))
     return view.vector(name, offset)
+
+
+def _as_point_id(value: int | str) -> PointId:
+    """Bring a UUID into the spelling that ids have; other values name no point or are ids already."""
+    try:
+        return str(UUID(value)) if isinstance(value, str) else value
+    except ValueError:
+        return value

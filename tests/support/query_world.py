@@ -95,7 +95,8 @@ class Author:
                 return self.example(name)
             case 1 | 2 | 3:
                 strategy = ["average_vector", "best_score", "sum_scores"][choice - 1]
-                good, bad = self.examples(name, 1, 3), self.examples(name, 0, 2)
+                good = self.examples(name, 1, 3)
+                bad = [vector(self.random, name) for _ in range(int(self.random.integers(3)))]
                 given = models.RecommendInput(positive=good, negative=bad, strategy=strategy)
                 return models.RecommendQuery(recommend=given)
             case 4:

@@ -44,8 +44,9 @@ def normalized_scores(rankings: Sequence[Offsets], scores: Sequence[FloatArray])
     As in Qdrant, three standard deviations (of a sample) below the mean become 0, as many above it 1, and equal
     scores 0.5 each.
 
-    >>> normalized_scores([np.array([7, 8])], [np.array([3.0, 1.0], "f4")])
-    (array([7, 8]), array([0.61785114, 0.38214886], dtype=float32))
+    >>> offsets, scores = normalized_scores([np.array([7, 8])], [np.array([3.0, 1.0], "f4")])
+    >>> offsets, scores.round(3)
+    (array([7, 8]), array([0.618, 0.382], dtype=float32))
     """
     return _summed(rankings, [_normalized(part) for part in scores])
 

@@ -107,6 +107,27 @@ VECTORS: dict[str, Call] = {
     "known and unknown name": lambda c: c.upsert(NAMED, [point(1, {"v": [1.0] * facts.SIZE, "nope": [1.0]})]),
     "wrong size of a named one": lambda c: c.upsert(NAMED, [point(1, {"v": [1.0] * facts.SIZE, "half": [1.0]})]),
     "beyond float16": lambda c: c.upsert(NAMED, [point(1, {"half": [1e6, 0.0, 0.0, 0.0]})]),
+    "rows of wrong size": lambda c: c.upsert(NAMED, [point(1, {"rows": [[1.0, 2.0]]})]),
+    "rows of unequal sizes": lambda c: c.upsert(NAMED, [point(1, {"rows": [[1.0, 2.0, 3.0], [1.0, 2.0]]})]),
+    "rows of unequal sizes, the same in all": lambda c: c.upsert(NAMED, [point(1, {"rows": [[1.0] * 4, [1.0] * 2]})]),
+    "no rows": lambda c: c.upsert(NAMED, [point(1, {"rows": []})]),
+    "empty rows": lambda c: c.upsert(NAMED, [point(1, {"rows": [[], []]})]),
+    "an array without rows": lambda c: c.upsert(NAMED, [point(1, {"rows": np.empty((0, 3), "f4")})]),
+    "nan in a row": lambda c: c.upsert(NAMED, [point(1, {"rows": [[1.0] * 3, [math.nan, 1.0, 1.0]]})]),
+    "words in a row": lambda c: c.upsert(NAMED, [point(1, {"rows": [["a", "b", "c"]]})]),
+    "rows in rows": lambda c: c.upsert(NAMED, [point(1, {"rows": [[[1.0, 2.0, 3.0]]]})]),
+    "sparse for rows": lambda c: c.upsert(NAMED, [point(1, {"rows": M.SparseVector(indices=[1], values=[1.0])})]),
+    "too many rows": lambda c: c.upsert(NAMED, [point(1, {"rows": np.ones((350_000, 3), "f4")})]),
+    "one good, one bad multivector": lambda c: c.upsert(
+        NAMED, [point(1, {"rows": [[1.0] * 3]}), point(2, {"rows": [[1.0] * 2]})]
+    ),
+    "search with rows of wrong size": lambda c: c.query_points(NAMED, [[1.0, 2.0]], using="rows"),
+    "search with nan in a row": lambda c: c.query_points(NAMED, [[1.0, 2.0, math.nan]], using="rows"),
+    "search with no rows": lambda c: c.query_points(NAMED, np.empty((0, 3), "f4"), using="rows"),
+    "search a dense vector by rows": lambda c: c.query_points(NAMED, [[1.0] * facts.SIZE], using="v"),
+    "search rows by a sparse vector": lambda c: c.query_points(
+        NAMED, M.SparseVector(indices=[1], values=[1.0]), using="rows"
+    ),
     "sparse for dense": upsert(point(1, M.SparseVector(indices=[1], values=[1.0]))),
     "batch of unequal lengths": lambda c: c.upsert(ONE, M.Batch(ids=[1, 2], vectors=[[1.0, 2.0]], payloads=[{}, {}])),
     "batch with too few payloads": lambda c: c.upsert(

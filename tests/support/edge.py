@@ -164,7 +164,12 @@ def _params(value: Any) -> qe.EdgeVectorParams:
         size=value.size,
         distance=_enum(qe.Distance, value.distance),
         datatype=_maybe(lambda d: _enum(qe.VectorStorageDatatype, d), value.datatype),
+        multivector_config=_maybe(_multivector, value.multivector_config),
     )
+
+
+def _multivector(value: Any) -> qe.MultiVectorConfig:
+    return qe.MultiVectorConfig(_enum(qe.MultiVectorComparator, value.comparator))
 
 
 def _vector(value: Any) -> Any:
@@ -172,7 +177,12 @@ def _vector(value: Any) -> Any:
         return {name: _vector(item) for name, item in value.items()}
     if type(value).__name__ == "SparseVector":
         return qe.SparseVector(list(value.indices), [float(x) for x in value.values])
-    return [float(x) for x in value]
+    return _numbers(value)
+
+
+def _numbers(value: Any) -> Any:
+    """Return a vector as a list, a multivector as a list of lists."""
+    return np.asarray(value, np.float64).tolist()
 
 
 def _points(points: Any) -> list[qe.Point]:
@@ -360,7 +370,11 @@ class EdgeCollection:
         with _errors():
             self._update(
                 qe.UpdateOperation.create_dense_vector(
-                    vector_name, dense.size, _enum(qe.Distance, dense.distance), None, datatype
+                    vector_name,
+                    dense.size,
+                    _enum(qe.Distance, dense.distance),
+                    _maybe(_multivector, dense.multivector_config),
+                    datatype,
                 )
             )
 
@@ -445,7 +459,7 @@ class EdgeCollection:
         if name == "NearestQuery":
             return self._kind(query.nearest, using)
         if isinstance(query, (list, np.ndarray)):
-            return qe.Query.Nearest([float(x) for x in query], using=using), None
+            return qe.Query.Nearest(_numbers(query), using=using), None
         wanted = plain_id(query)
         found = self.retrieve([wanted], with_payload=False, with_vectors=True)
         vectors = found[0].vectors if found else None

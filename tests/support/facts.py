@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from rows import Row, rows
-from worlds import Dice
+from worlds import MAX_SIM, Dice
 
 from quiverdb.qdrant import QdrantClient, models
 
@@ -35,6 +35,8 @@ def fill(client: QdrantClient) -> None:
             "v": models.VectorParams(size=SIZE, distance=models.Distance.COSINE),
             "half": models.VectorParams(size=4, distance=models.Distance.EUCLID, datatype=models.Datatype.FLOAT16),
             "byte": models.VectorParams(size=3, distance=models.Distance.DOT, datatype=models.Datatype.UINT8),
+            "rows": models.VectorParams(size=3, distance=models.Distance.EUCLID, multivector_config=MAX_SIM),
+            "turbo": models.VectorParams(size=5, distance=models.Distance.DOT, datatype=models.Datatype.TURBO4),
         },
         optimizers_config=models.OptimizersConfigDiff(indexing_threshold=5, default_segment_number=1),
         hnsw_config=models.HnswConfigDiff(m=8, ef_construct=32, full_scan_threshold=10),
@@ -55,11 +57,15 @@ def points(first: int, last: int, salt: int = 0) -> list[models.PointStruct]:
     made = []
     for number in range(first, last):
         dice, random = Dice(number + 1000 * salt), np.random.default_rng((number, salt))
-        vectors = {"v": random.normal(size=SIZE).tolist()}
+        vectors: dict[str, Any] = {"v": random.normal(size=SIZE).tolist()}
         if number % 3:
             vectors["half"] = random.normal(size=4).tolist()
         if number % 4:
             vectors["byte"] = random.integers(0, 256, size=3).astype(float).tolist()
+        if number % 7:
+            vectors["rows"] = random.normal(size=(1 + number % 3, 3)).tolist()
+        if number % 5:
+            vectors["turbo"] = random.normal(size=5).tolist()
         made.append(models.PointStruct(id=number, vector=vectors, payload=dice.payload()))
     return made
 

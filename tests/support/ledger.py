@@ -28,6 +28,17 @@ def vector(point: int, stamp: int, size: int = SIZE) -> npt.NDArray[np.float32]:
     return np.random.default_rng((point, stamp, size)).normal(size=size).astype(np.float32)
 
 
+def rows_of(point: int, stamp: int) -> npt.NDArray[np.float32]:
+    """The multivector that operation ``stamp`` gives to a point."""
+    count = 1 + (point + stamp) % 4
+    return vector(point, stamp, count * EXTRA_SIZE).reshape(count, EXTRA_SIZE)
+
+
+def stored(name: str, point: int, stamp: int) -> npt.NDArray[np.float32]:
+    """The vector of any name that operation ``stamp`` gives to a point."""
+    return rows_of(point, stamp) if name == "m" else vector(point, stamp, SIZE if name == "v" else EXTRA_SIZE)
+
+
 @dataclass
 class State:
     """What the database must hold: payloads, the operation that wrote each vector, and the schema."""
@@ -42,7 +53,7 @@ class State:
     def upsert(self, ids: list[int], number: int) -> None:
         for point in ids:
             self.payloads[point] = {"batch": number, "slot": point % SLOTS}
-            self.stamps[point] = {"v": number, **({"extra": number} if self.extra else {})}
+            self.stamps[point] = {"v": number, "m": number, **({"extra": number} if self.extra else {})}
 
     def delete(self, ids: list[int]) -> None:
         for point in ids:
@@ -69,8 +80,8 @@ def where(slot: int) -> models.Filter:
 
 
 def points(ids: list[int], number: int, extra: bool) -> list[models.PointStruct]:
-    def vectors(point: int) -> dict[str, list[float]]:
-        made = {"v": vector(point, number).tolist()}
+    def vectors(point: int) -> dict[str, Any]:
+        made = {"v": vector(point, number).tolist(), "m": rows_of(point, number).tolist()}
         return made | {"extra": vector(point, number, EXTRA_SIZE).tolist()} if extra else made
 
     return [models.PointStruct(id=i, vector=vectors(i), payload={"batch": number, "slot": i % SLOTS}) for i in ids]
@@ -228,7 +239,14 @@ def create(client: Any) -> None:
     """Make the collection, with thresholds so low that indexing and compaction always have work."""
     client.create_collection(
         NAME,
-        vectors_config={"v": models.VectorParams(size=SIZE, distance=models.Distance.EUCLID)},
+        vectors_config={
+            "v": models.VectorParams(size=SIZE, distance=models.Distance.EUCLID),
+            "m": models.VectorParams(
+                size=EXTRA_SIZE,
+                distance=models.Distance.DOT,
+                multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
+            ),
+        },
         optimizers_config=models.OptimizersConfigDiff(
             indexing_threshold=10, deleted_threshold=0.1, vacuum_min_vector_number=100
         ),
@@ -260,6 +278,10 @@ def read(client: Any) -> tuple[State, dict[tuple[int, str], npt.NDArray[np.float
     return state, vectors
 
 
+def _same(value: npt.NDArray[np.float64], want: npt.NDArray[np.float32]) -> bool:
+    return value.shape == want.shape and np.allclose(value, want, atol=1e-5)
+
+
 def differences(client: Any, want: State) -> list[str]:
     """Where the database differs from a state, in words."""
     got, vectors = read(client)
@@ -277,8 +299,8 @@ def differences(client: Any, want: State) -> list[str]:
         found.append(f"side collection: {got.side} instead of {want.side}")
     for point, name in sorted({*vectors, *expected}):
         value, stamp = vectors.get((point, name)), expected.get((point, name))
-        size = SIZE if name == "v" else EXTRA_SIZE
-        if value is None or stamp is None or not np.allclose(value, vector(point, stamp, size), atol=1e-5):
+        want_value = None if stamp is None else stored(name, point, stamp)
+        if value is None or want_value is None or not _same(value, want_value):
             found.append(f"point {point}: vector {name!r} {value} is not the one of operation {stamp}")
             break
     return found

@@ -79,7 +79,7 @@ class Pair:
         self.same_state()
 
     def create_vector(self, name: str, params: models.VectorParams) -> None:
-        dense = models.DenseVectorConfig(size=params.size, distance=params.distance, datatype=params.datatype)
+        dense = models.DenseVectorConfig(**params.model_dump(exclude_none=True))
         config = models.DenseVectorNameConfig(dense=dense)
         self.world = self.world.adding(name, params)
         self.write("create_vector_name", vector_name=name, vector_name_config=config)

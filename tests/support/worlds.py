@@ -19,6 +19,7 @@ T = TypeVar("T")
 FLOAT16 = models.Datatype.FLOAT16
 UINT8 = models.Datatype.UINT8
 DATATYPES = [None, None, models.Datatype.FLOAT32, FLOAT16, UINT8]
+MAX_SIM = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
 DISTANCES = [models.Distance.COSINE, models.Distance.DOT, models.Distance.EUCLID, models.Distance.MANHATTAN]
 
 _FLOATS = [-3.0, -2.0, -1.0, 0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 0.5, -1.25, 0.1, 100.0, 0.6, 0.8]
@@ -187,15 +188,19 @@ class Dice:
 
     def params(self) -> models.VectorParams:
         size, distance = self.number(1, 4), self.pick(DISTANCES)
-        return models.VectorParams(size=size, distance=distance, datatype=self.pick(DATATYPES))
+        rows = MAX_SIM if self.chance(0.25) else None
+        return models.VectorParams(size=size, distance=distance, datatype=self.pick(DATATYPES), multivector_config=rows)
 
     def world(self) -> World:
         names = [""] if self.chance(0.4) else self.subset(["a", "b", "long name"], 1, 3)
         return World({name: self.params() for name in names})
 
-    def vector(self, of: models.VectorParams) -> list[float]:
+    def vector(self, of: models.VectorParams) -> Any:
+        """A dense vector, or the rows of a multivector."""
         pool = {FLOAT16: _HALVES, UINT8: _BYTES}.get(of.datatype, _FLOATS)
-        return self.some(pool, of.size, of.size)
+        if of.multivector_config is None or self.chance(0.1):
+            return self.some(pool, of.size, of.size)
+        return [self.some(pool, of.size, of.size) for _ in range(self.number(1, 4))]
 
     def point_vectors(self, world: World, least: int = 0) -> Any:
         """Some or all vectors of a point; a single unnamed vector comes bare or by its name."""

@@ -155,12 +155,11 @@ class Collection:
             segment, view = self.segment, self.view
             schema = change_schema(view.schema, operation)
             sequence = view.sequence + 1
-            added = None
+            added = {}
             state = msgspec.structs.replace(segment.state(), sequence=sequence)
             if isinstance(operation, CreateVector):
                 added = segment.prepare_vector(operation.name, schema)
-                if added is not None:
-                    state.files[segment.file_name(operation.name, schema)] = added.state
+                state.files.update({name: file.state for name, file in added.items()})
             self._commit(Commit(state, schema=schema), sync=sync)
             with self._state:
                 segment.sequence = sequence

@@ -15,7 +15,10 @@ import numpy.typing as npt
 from quiverdb.engine.collection import Collection
 from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.schema import effective_hnsw, effective_optimizers
+from quiverdb.engine.score.forms import raw, row_bytes
+from quiverdb.engine.score.maxsim import runs
 from quiverdb.engine.segment import Segment
+from quiverdb.engine.storage.files import AppendFile
 from quiverdb.engine.storage.manifest import sync_folder
 from quiverdb.engine.storage.rows import Commit
 from quiverdb.engine.view import View, to_array
@@ -24,6 +27,7 @@ __all__ = ["compact", "wasteful"]
 
 _RECORD_GARBAGE = 1 << 24
 _BATCH = 8192
+_COPIED_BYTES = 1 << 24
 
 
 def wasteful(segment: Segment) -> bool:
@@ -60,13 +64,30 @@ def _copy(view: View, offsets: npt.NDArray[np.int64], new: Segment) -> None:
     for start in range(0, len(offsets), _BATCH):
         chosen = offsets[start : start + _BATCH]
         for name, file in new.vectors.items():
-            file.append(np.ascontiguousarray(view.dense(name)[chosen]).data)
+            if name in new.spans:
+                _copy_multivectors(view, name, chosen, file, new.spans[name])
+            else:
+                file.append(raw(view.stored(name)[chosen]))
         parts = [part for offset in chosen.tolist() for part in view.record(offset)]
         lengths = rows[["payload", "extra"]][start : start + _BATCH]
         sizes = lengths["payload"].astype(np.int64) + lengths["extra"]
         position = new.records.append(b"".join(parts))
         rows["position"][start : start + _BATCH] = position + np.cumsum(sizes) - sizes
     new.adopt([view.ids[offset] for offset in offsets.tolist()], rows)
+
+
+def _copy_multivectors(
+    view: View, name: str, chosen: npt.NDArray[np.int64], rows: AppendFile, spans: AppendFile
+) -> None:
+    """Append the rows that points have, and their new spans."""
+    having = np.isin(chosen, to_array(view.with_vector(name)), assume_unique=True)
+    old = np.where(having[:, None], view.spans(name)[chosen], 0)
+    size = row_bytes(view.forms[name])
+    counts = old[:, 1]
+    starts = rows.size // size + np.cumsum(counts) - counts
+    for _, members in runs(old[counts > 0], max(1, _COPIED_BYTES // size)):
+        rows.append(raw(view.stored(name)[members]))
+    spans.append(raw(np.stack([starts, counts], axis=1)))
 
 
 def _graphs(new: Segment, view: View, stop: Callable[[], bool]) -> dict[str, Graph]:

@@ -162,7 +162,7 @@ def _indexable(view: View) -> list[str]:
     threshold = effective_optimizers(view.schema.spec).indexing_threshold or 0
     found = []
     for name, spec in view.schema.spec.vectors.items():
-        if not effective_hnsw(view.schema.spec, spec).m or threshold == 0:
+        if spec.multivector or not effective_hnsw(view.schema.spec, spec).m or threshold == 0:
             continue
         if name in view.graphs or len(view.with_vector(name)) * view.row_size(name) >= threshold * 1024:
             found.append(name)

@@ -20,13 +20,13 @@ from pyroaring import BitMap
 from quiverdb.engine.index.fields import FieldIndexes
 from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.index.sparse import SparseIndex
-from quiverdb.engine.score.distance import DTYPES
+from quiverdb.engine.score.forms import form_of, raw, row_bytes
 from quiverdb.engine.storage.files import AppendFile, DiskFile, FileState, MemoryFile
 from quiverdb.engine.storage.manifest import sync_folder
 from quiverdb.engine.storage.rows import ROW, GraphState, Schema, SegmentState
 from quiverdb.engine.transaction import Draft, Transaction
 from quiverdb.engine.validate import encode_payload
-from quiverdb.engine.view import View, encode_sparse, to_array
+from quiverdb.engine.view import SPAN_BYTES, View, encode_sparse, to_array
 from quiverdb.model.point import Payload, PointId, SparseVector
 from quiverdb.model.write import (
     CreateFieldIndex,
@@ -80,13 +80,16 @@ class Segment:
         self.having: dict[str, BitMap] = {name: BitMap() for name in schema.slots}
         self.records: AppendFile
         self.vectors: dict[str, AppendFile] = {}
+        self.spans: dict[str, AppendFile] = {}
+        """For every multivector, which rows of its file each point has."""
 
     @classmethod
     def create(cls, folder: Path | None, schema: Schema, epoch: int = 0) -> Segment:
         """Start an empty segment."""
         segment = cls(folder, schema, epoch)
         segment.records = segment._file("records", None)
-        segment.vectors = {name: segment._file(segment.file_name(name), None) for name in schema.spec.vectors}
+        for name in schema.spec.vectors:
+            segment._take(name, {file: segment._file(file, None) for file in segment.vector_files(name)})
         return segment
 
     @classmethod
@@ -101,8 +104,8 @@ class Segment:
         segment = cls(folder, schema, state.epoch)
         segment.records = segment._file("records", state.files["records"])
         for name in schema.spec.vectors:
-            file = segment.file_name(name)
-            segment.vectors[name] = segment._file(file, state.files[file])
+            files = segment.vector_files(name)
+            segment._take(name, {file: segment._file(file, state.files[file]) for file in files})
         offsets, ids, rows = points
         segment.sequence, segment.count = state.sequence, state.count
         segment.rows = np.zeros(max(16, state.count), ROW)
@@ -117,9 +120,16 @@ class Segment:
         segment.garbage = segment.records.size - used
         return segment
 
-    def file_name(self, name: str, schema: Schema | None = None) -> str:
-        """Return the name of the file that holds a dense vector."""
-        return f"vectors-{(schema or self.schema).slots[name]}"
+    def vector_files(self, name: str, schema: Schema | None = None) -> list[str]:
+        """Return the names of the files that hold a dense vector: its rows and, of a multivector, the spans."""
+        schema = schema or self.schema
+        kinds = ["vectors", "spans"] if schema.spec.vectors[name].multivector else ["vectors"]
+        return [f"{kind}-{schema.slots[name]}" for kind in kinds]
+
+    def _take(self, name: str, files: Mapping[str, AppendFile]) -> None:
+        self.vectors[name], *spans = files.values()
+        if spans:
+            self.spans[name] = spans[0]
 
     def path(self, file: str) -> Path:
         """Return where a file of this epoch lies on the disk."""
@@ -130,7 +140,11 @@ class Segment:
 
     def files(self) -> dict[str, AppendFile]:
         """Return the files by name."""
-        return {"records": self.records} | {self.file_name(name): file for name, file in self.vectors.items()}
+        found = {"records": self.records}
+        for name, file in self.vectors.items():
+            files = [file, self.spans[name]] if name in self.spans else [file]
+            found |= zip(self.vector_files(name), files, strict=True)
+        return found
 
     def view(self) -> View:
         """Return the present state for readers."""
@@ -145,9 +159,10 @@ class Segment:
             count=self.count,
             records=self.records,
             vectors=dict(self.vectors),
+            spans=dict(self.spans),
             having=dict(self.having),
             graphs={name: graph for name, (graph, _) in self.graphs.items()},
-            dtypes={name: DTYPES[vector.datatype] for name, vector in spec.vectors.items()},
+            forms={name: form_of(vector) for name, vector in spec.vectors.items()},
         )
 
     def state(self, change: Change | None = None) -> SegmentState:
@@ -224,14 +239,20 @@ class Segment:
         if not moved:
             return
         for name, file in self.vectors.items():
-            spec = self.schema.spec.vectors[name]
-            dtype = DTYPES[spec.datatype]
-            if any(name in draft.vectors or not draft.replaced for draft in moved):
-                rows = transaction.dense_rows(name, moved, spec.size, dtype)
-                file.append(np.ascontiguousarray(rows).data)
+            form = transaction.view.forms[name]
+            present = any(name in draft.vectors or not draft.replaced for draft in moved)
+            by_offset = self.spans.get(name, file)
+            if not present:
+                by_offset.extend(len(moved) * (row_bytes(form) if by_offset is file else SPAN_BYTES))
+            elif by_offset is file:
+                file.append(raw(transaction.dense_rows(name, moved, form)))
             else:
-                file.extend(len(moved) * spec.size * dtype.itemsize)
-            file.sync()
+                spans, new = transaction.inner_rows(name, moved, file.size // row_bytes(form))
+                by_offset.append(raw(spans))
+                if new:
+                    file.append(raw(np.concatenate(new)))
+                    file.sync()
+            by_offset.sync()
 
     def all_or_nothing(self, write: Callable[[], _T]) -> _T:
         """Return what ``write`` returns, and take back what it appended to the files if it fails."""
@@ -295,19 +316,21 @@ class Segment:
                 [change.new_payloads[index] or {} for index in touched],
             )
 
-    def prepare_vector(self, name: str, schema: Schema) -> AppendFile | None:
-        """Make the file of a new dense vector, in which no point has one yet; None when it is sparse."""
+    def prepare_vector(self, name: str, schema: Schema) -> dict[str, AppendFile]:
+        """Make the files of a new dense vector, in which no point has one yet; none when it is sparse."""
         spec = schema.spec.vectors.get(name)
         if spec is None:
-            return None
-        file = self._file(self.file_name(name, schema), None)
-        file.extend(self.count * spec.size * DTYPES[spec.datatype].itemsize)
-        file.sync()
+            return {}
+        files = {file: self._file(file, None) for file in self.vector_files(name, schema)}
+        by_offset = list(files.values())[-1]
+        by_offset.extend(self.count * (SPAN_BYTES if spec.multivector else row_bytes(form_of(spec))))
+        for file in files.values():
+            file.sync()
         if self.folder is not None:
             sync_folder(self.folder)
-        return file
+        return files
 
-    def adapt(self, operation: SchemaOperation, schema: Schema, added: AppendFile | None) -> None:
+    def adapt(self, operation: SchemaOperation, schema: Schema, added: Mapping[str, AppendFile]) -> None:
         """Follow a committed change of the schema."""
         before, self.schema = self.schema, schema
         match operation:
@@ -317,17 +340,19 @@ class Segment:
                 self.fields.undeclare(key)
             case CreateVector(name):
                 self.having[name] = BitMap()
-                if added is None:
-                    self.sparse[name] = SparseIndex(self.schema.slots[name], self.schema.spec.sparse_vectors[name])
+                if added:
+                    self._take(name, added)
                 else:
-                    self.vectors[name] = added
+                    self.sparse[name] = SparseIndex(self.schema.slots[name], self.schema.spec.sparse_vectors[name])
             case DeleteVector(name):
                 self.having.pop(name)
                 self.sparse.pop(name, None)
                 self.vectors.pop(name, None)
+                self.spans.pop(name, None)
                 _, graph = self.graphs.pop(name, (None, None))
                 if self.folder is not None:
-                    self.path(self.file_name(name, before)).unlink(missing_ok=True)
+                    for file in self.vector_files(name, before) if name in before.spec.vectors else ():
+                        self.path(file).unlink(missing_ok=True)
                     if graph is not None and graph.file:
                         (self.folder / graph.file).unlink(missing_ok=True)
 

@@ -18,6 +18,8 @@ from pyroaring import BitMap
 
 from quiverdb.engine.filter.evaluate import matches
 from quiverdb.engine.payload import delete_keys, merge, overwrite
+from quiverdb.engine.score.forms import Form, Stored
+from quiverdb.engine.score.maxsim import Spans
 from quiverdb.engine.validate import VectorSource, check_names, normal_payload, sources
 from quiverdb.engine.view import View
 from quiverdb.model.filter import Filter
@@ -212,18 +214,31 @@ class Transaction:
         point = _Evaluated(draft.id, self._payload(draft), frozenset(names - draft.dropped))
         return matches(filter, point, self.view.schema.fields)
 
-    def dense_rows(self, name: str, moved: list[Draft], size: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """Gather the stored form of one dense vector for the moved points, shape (len(moved), size)."""
+    def dense_rows(self, name: str, moved: list[Draft], form: Form) -> Stored:
+        """Gather the stored form of one dense vector for the moved points."""
         found = [draft.vectors.get(name) for draft in moved]
         if (whole := _one_array(found)) is not None:
             return whole
-        rows = np.zeros((len(moved), size), dtype)
+        rows = np.zeros((len(moved), *form.shape), form.dtype)
         for position, (draft, source) in enumerate(zip(moved, found, strict=True)):
             if isinstance(source, tuple):
                 rows[position] = source[0][source[1]]
             elif not draft.replaced and name not in draft.dropped and draft.offset is not None:
-                rows[position] = self.view.dense(name)[draft.offset]
+                rows[position] = self.view.stored(name)[draft.offset]
         return rows
+
+    def inner_rows(self, name: str, moved: list[Draft], position: int) -> tuple[Spans, list[Stored]]:
+        """Return the spans of the moved points, and the new rows, which will be appended from ``position`` on."""
+        spans, new = np.zeros((len(moved), 2), np.int64), list[Stored]()
+        for number, draft in enumerate(moved):
+            source = draft.vectors.get(name)
+            if isinstance(source, np.ndarray):
+                spans[number] = position, len(source)
+                position += len(source)
+                new.append(source)
+            elif not draft.replaced and name not in draft.dropped and draft.offset is not None:
+                spans[number] = self.view.spans(name)[draft.offset]
+        return spans, new
 
     def held(self, draft: Draft) -> int:
         """Return the bits of the vector slots that a draft has in the end."""

@@ -11,9 +11,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from quiverdb.engine.score.distance import DTYPES, UNIT_TOLERANCE, prepare
+from quiverdb.engine.score.distance import UNIT_TOLERANCE, prepare, prepare_query
+from quiverdb.engine.score.forms import Stored
 from quiverdb.engine.storage.rows import Schema
-from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError
 from quiverdb.model.collection import CollectionSpec, Datatype, Distance, VectorSpec
 from quiverdb.model.point import DenseColumn, FloatArray, Payload, Points, SparseVector, VectorValue
 
@@ -30,19 +31,22 @@ __all__ = [
     "check_vector_spec",
     "encode_payload",
     "normal_payload",
+    "query_rows",
     "query_vector",
     "sources",
     "sparse_vector",
     "unknown_vector",
 ]
 
-VectorSource: TypeAlias = tuple[npt.NDArray[Any], int] | SparseVector
-"""A dense vector as an array in its stored form and a row number in it, or a sparse vector."""
+VectorSource: TypeAlias = tuple[Stored, int] | Stored | SparseVector
+"""A dense vector as stored rows and a number among them, a multivector as stored rows, or a sparse vector."""
 
 BACKEND = "the embedded engine"
 MAX_NAME = 255
 MAX_VECTOR_NAME_BYTES = 200
 MAX_SIZE = 65536
+MAX_NUMBERS = 1 << 20
+"""A multivector has fewer numbers than this, as in Qdrant."""
 MAX_SLOTS = 62
 MAX_DEPTH = 128
 
@@ -99,10 +103,6 @@ def check_vector_spec(name: str, spec: VectorSpec) -> None:
     check_vector_name(name)
     if not 1 <= spec.size <= MAX_SIZE:
         raise InvalidInputError(f"vector size must be between 1 and {MAX_SIZE}, got {spec.size}", field="size")
-    if spec.multivector is not None:
-        raise UnsupportedError("Multivectors", BACKEND)
-    if spec.datatype not in DTYPES:
-        raise UnsupportedError(f"The vector datatype {spec.datatype}", BACKEND)
 
 
 def check_vector_name(name: str) -> None:
@@ -153,6 +153,8 @@ def sources(schema: Schema, points: Points) -> dict[str, list[VectorSource | Non
         spec = schema.spec.vectors.get(name)
         if spec is None:
             found[name] = _sparse_sources(name, column, count)
+        elif spec.multivector is not None:
+            found[name] = _multi_sources(name, spec, column, count)
         else:
             found[name] = _dense_sources(name, spec, column, count)
     return found
@@ -160,9 +162,28 @@ def sources(schema: Schema, points: Points) -> dict[str, list[VectorSource | Non
 
 def _dense_sources(name: str, spec: VectorSpec, column: Any, count: int) -> list[VectorSource | None]:
     if not isinstance(column, DenseColumn):
-        kind = next((type(value).__name__ for value in column if value is not None), "nothing")
+        given = next((value for value in column if value is not None), None)
+        kind = "multivectors" if isinstance(given, np.ndarray) else "nothing" if given is None else "sparse ones"
         raise InvalidInputError(f"vector {name!r} takes dense vectors, got {kind}", field="vector")
-    rows = np.asarray(column.rows)
+    stored = _stored(name, spec, column.rows)
+    return [None if position is None else (stored, position) for position in _positions(column, len(stored), count)]
+
+
+def _positions(column: DenseColumn, given: int, count: int) -> list[int | None]:
+    """Return for every point the number of its row."""
+    if column.positions is None:
+        if given != count:
+            raise InvalidInputError(f"got {given} vectors for {count} points", field="vector")
+        return list(range(count))
+    result: list[int | None] = [None] * count
+    for row, position in enumerate(column.positions.tolist()):
+        result[position] = row
+    return result
+
+
+def _stored(name: str, spec: VectorSpec, given: npt.NDArray[Any]) -> Stored:
+    """Check vectors, shape (n, size), and bring them into stored form."""
+    rows = np.asarray(given)
     if rows.ndim != 2 or rows.shape[1] != spec.size:
         got = rows.shape[-1] if rows.ndim else 0
         raise InvalidInputError(f"Vector dimension error: expected dim: {spec.size}, got {got}", field="vector")
@@ -170,18 +191,46 @@ def _dense_sources(name: str, spec: VectorSpec, column: Any, count: int) -> list
         raise InvalidInputError(f"vectors must be numbers, got an array of {rows.dtype}", field="vector")
     if not np.isfinite(rows).all():
         raise InvalidInputError("vectors must not contain NaN or infinite numbers", field="vector")
-    if column.positions is None and len(rows) != count:
-        raise InvalidInputError(f"got {len(rows)} vectors for {count} points", field="vector")
     with np.errstate(over="ignore"):
         stored = prepare(spec, rows)
     if spec.datatype is Datatype.FLOAT16 and not np.isfinite(stored).all():
         raise InvalidInputError(f"vector {name!r} has numbers beyond the range of float16", field="vector")
-    if column.positions is None:
-        return [(stored, row) for row in range(count)]
-    result: list[VectorSource | None] = [None] * count
-    for row, position in enumerate(column.positions.tolist()):
-        result[position] = (stored, row)
-    return result
+    return stored
+
+
+def _multi_sources(name: str, spec: VectorSpec, column: Any, count: int) -> list[VectorSource | None]:
+    """Check multivectors; a dense vector is one of a single row."""
+    if isinstance(column, DenseColumn):
+        stored = _stored(name, spec, column.rows)
+        found = _positions(column, len(stored), count)
+        return [None if row is None else stored[row : row + 1] for row in found]
+    if len(column) != count:
+        raise InvalidInputError(f"got {len(column)} vectors for {count} points", field="vector")
+    given = [None if value is None else _inner_rows(name, spec, value) for value in column]
+    present = [rows for rows in given if rows is not None]
+    if not present:
+        return [None] * count
+    stored = _stored(name, spec, np.concatenate(present))
+    ends = iter(np.cumsum([len(rows) for rows in present]).tolist())
+    return [None if rows is None else stored[(end := next(ends)) - len(rows) : end] for rows in given]
+
+
+def _inner_rows(name: str, spec: VectorSpec, value: VectorValue) -> npt.NDArray[Any]:
+    """Return the rows of a multivector, shape (n, size)."""
+    if isinstance(value, SparseVector):
+        raise InvalidInputError(f"vector {name!r} takes multivectors, got a sparse vector", field="vector")
+    rows = np.atleast_2d(np.asarray(value))
+    if rows.ndim != 2 or rows.shape[1] != spec.size:
+        raise InvalidInputError(
+            f"Vector dimension error: expected dim: {spec.size}, got {rows.shape[-1]}", field="vector"
+        )
+    if not len(rows):
+        raise InvalidInputError(f"multivector {name!r} must not be empty", field="vector")
+    if rows.size >= MAX_NUMBERS:
+        raise InvalidInputError(
+            f"multivector {name!r} has {rows.size} numbers; fewer than {MAX_NUMBERS} are allowed", field="vector"
+        )
+    return rows
 
 
 def _sparse_sources(name: str, column: Any, count: int) -> list[VectorSource | None]:
@@ -216,6 +265,8 @@ def query_vector(name: str, spec: VectorSpec, value: VectorValue) -> FloatArray:
     if isinstance(value, SparseVector):
         raise InvalidInputError(f"vector {name!r} is dense; a sparse query does not fit", field="query")
     query = np.asarray(value)
+    if query.ndim == 2:
+        raise InvalidInputError(f"vector {name!r} is dense; a multivector does not fit", field="query")
     if query.ndim != 1 or query.dtype.kind not in "fiu":
         raise InvalidInputError("a query vector must be a flat list of numbers", field="query")
     if len(query) != spec.size:
@@ -226,7 +277,15 @@ def query_vector(name: str, spec: VectorSpec, value: VectorValue) -> FloatArray:
         raise InvalidInputError("a query vector must not contain NaN or infinite numbers", field="query")
     if spec.datatype in (None, Datatype.FLOAT32) and (spec.distance is not Distance.COSINE or _is_unit(square)):
         return query
-    return np.asarray(prepare(spec, query[None])[0], np.float32)
+    return np.asarray(prepare_query(spec, query[None])[0])
+
+
+def query_rows(name: str, spec: VectorSpec, value: VectorValue) -> FloatArray:
+    """Check a multivector to search with, or a dense vector as its only row; return the rows as they are compared."""
+    rows = _inner_rows(name, spec, value)
+    if rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
+        raise InvalidInputError("a query vector must not contain NaN or infinite numbers", field="query")
+    return prepare_query(spec, np.ascontiguousarray(rows, np.float32))
 
 
 def _is_unit(square: float) -> bool:

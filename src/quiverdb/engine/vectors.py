@@ -1,4 +1,4 @@
-"""Comparison of the vectors of one name with other vectors, dense or sparse.
+"""Comparison of the vectors of one name with other vectors: dense, multivectors or sparse.
 
 Similarities are those of ``score/distance.py``: larger is always nearer. ``shown`` turns them into scores.
 """
@@ -6,16 +6,17 @@ Similarities are those of ``score/distance.py``: larger is always nearer. ``show
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from quiverdb.engine.index.sparse import SparseIndex
 from quiverdb.engine.planner import plan
-from quiverdb.engine.score.distance import Offsets, compare, nearest, shown, smaller_is_nearer
+from quiverdb.engine.score.distance import Offsets, compare, nearest, shown, smaller_is_nearer, top
+from quiverdb.engine.score.forms import Rows
+from quiverdb.engine.score.maxsim import max_similarities
 from quiverdb.engine.source import Source
-from quiverdb.engine.validate import query_vector, sparse_vector, unknown_vector
+from quiverdb.engine.validate import query_rows, query_vector, sparse_vector, unknown_vector
 from quiverdb.engine.view import Domain, View
 from quiverdb.errors import InvalidInputError
 from quiverdb.model.collection import VectorSpec
@@ -56,7 +57,9 @@ def vectors_named(source: Source, view: View, name: str) -> Vectors:
     if name not in view.schema.slots:
         raise unknown_vector(view.schema, name)
     spec = view.schema.spec.vectors.get(name)
-    return _Sparse(source, view, name) if spec is None else _Dense(view, name, spec)
+    if spec is None:
+        return _Sparse(source, view, name)
+    return _Dense(view, name, spec) if spec.multivector is None else _Multi(view, name, spec)
 
 
 class _Dense:
@@ -84,10 +87,7 @@ class _Dense:
         rows = view.dense(name)
         graph = view.graphs.get(name)
         k = min(k, size)
-        if params.idf is not None:
-            raise _no_idf(name)
-        if params.ef is not None and params.ef < 1:
-            raise InvalidInputError(f"hnsw_ef must be at least 1, got {params.ef}", field="ef")
+        _check(params, name)
         if k <= 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         if graph is None or params.exact:
@@ -110,11 +110,47 @@ class _Dense:
         return nearest(spec, rows, query, found, k)
 
 
-def _scan(
-    spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray, domain: Domain, k: int
-) -> tuple[Offsets, FloatArray]:
+def _scan(spec: VectorSpec, rows: Rows, query: FloatArray, domain: Domain, k: int) -> tuple[Offsets, FloatArray]:
     """Compare with every allowed row; all rows at once when all are allowed."""
     return nearest(spec, rows, query, None if domain.size == len(rows) else domain.array, k)
+
+
+class _Multi:
+    """Multivectors are compared one by one and have no graph, so that ``indexed_only`` leaves none of them out."""
+
+    symmetric = False
+
+    def __init__(self, view: View, name: str, spec: VectorSpec) -> None:
+        self._view = view
+        self._name = name
+        self._spec = spec
+        self.smaller_is_better = smaller_is_nearer(spec.distance)
+
+    def shown(self, similarity: FloatArray) -> FloatArray:
+        return shown(self._spec.distance, similarity)
+
+    def comparison(self, vectors: Sequence[VectorValue], params: SearchParams | None = None) -> Comparison:
+        if params is not None and params.idf is not None:
+            raise _no_idf(self._name)
+        queries = [query_rows(self._name, self._spec, vector) for vector in vectors]
+        rows, spans = self._view.dense(self._name), self._view.spans(self._name)
+        return lambda offsets: np.stack(
+            [max_similarities(self._spec, rows, spans[offsets], query) for query in queries]
+        )
+
+    def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
+        _check(params, self._name)
+        found = self.comparison([vector])(domain.array)[0]
+        best = top(found, k)
+        return domain.array[best], found[best]
+
+
+def _check(params: SearchParams, name: str) -> None:
+    """Reject search parameters that do not suit dense vectors."""
+    if params.idf is not None:
+        raise _no_idf(name)
+    if params.ef is not None and params.ef < 1:
+        raise InvalidInputError(f"hnsw_ef must be at least 1, got {params.ef}", field="ef")
 
 
 class _Sparse:

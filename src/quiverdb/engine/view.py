@@ -18,12 +18,15 @@ from pyroaring import BitMap
 from quiverdb.engine.index.bitmaps import Mask, members
 from quiverdb.engine.index.hnsw import Graph, Selector
 from quiverdb.engine.score.distance import Offsets
+from quiverdb.engine.score.forms import Form, Rows, Stored, row_bytes
+from quiverdb.engine.score.maxsim import Spans
 from quiverdb.engine.storage.files import AppendFile
 from quiverdb.engine.storage.rows import Schema
 from quiverdb.model.point import FloatArray, Payload, PointId, SparseVector, VectorValue
 
-__all__ = ["Domain", "SparseColumn", "View", "decode_sparse", "encode_sparse", "to_array"]
+__all__ = ["SPAN_BYTES", "Domain", "SparseColumn", "View", "decode_sparse", "encode_sparse", "to_array"]
 
+SPAN_BYTES = 16
 _BATCH = 4096
 _decode = msgspec.msgpack.Decoder().decode
 _decode_extra = msgspec.msgpack.Decoder(dict[int, bytes]).decode
@@ -90,9 +93,10 @@ class View:
         count: int,
         records: AppendFile,
         vectors: Mapping[str, AppendFile],
+        spans: Mapping[str, AppendFile],
         having: Mapping[str, BitMap],
         graphs: Mapping[str, Graph],
-        dtypes: Mapping[str, np.dtype[Any]],
+        forms: Mapping[str, Form],
     ) -> None:
         self.schema = schema
         self.stamp = stamp
@@ -105,10 +109,11 @@ class View:
         self.records = records
         self.graphs = graphs
         self.vectors = vectors
+        self._spans = spans
         self._having = having
-        self._dtypes = dtypes
+        self.forms = forms
         self._domains: dict[str, Domain] = {}
-        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._arrays: dict[str, Stored] = {}
         self._bytes: memoryview | None = None
 
     @property
@@ -189,17 +194,29 @@ class View:
 
     def row_size(self, name: str) -> int:
         """Return the bytes that one stored dense vector takes."""
-        return self.schema.spec.vectors[name].size * self._dtypes[name].itemsize
+        return row_bytes(self.forms[name])
 
-    def dense(self, name: str) -> npt.NDArray[Any]:
-        """Return the stored dense vectors by offset, shape (count, size); zeros where a point has none."""
+    def stored(self, name: str) -> Stored:
+        """Return the dense vectors by offset as they are stored, zeros where a point has none.
+
+        Those of multivectors are in the order in which they came; ``spans`` tells whose they are.
+        """
         found = self._arrays.get(name)
         if found is None:
-            size = self.schema.spec.vectors[name].size
-            dtype = self._dtypes[name]
-            data = self.vectors[name].view()[: self.count * self.row_size(name)]
-            found = self._arrays[name] = data.view(dtype).reshape(self.count, size)
+            form = self.forms[name]
+            data = self.vectors[name].view()
+            count = len(data) // row_bytes(form) if name in self._spans else self.count
+            rows = data[: count * row_bytes(form)].view(form.dtype)
+            found = self._arrays[name] = rows.reshape(count, *form.shape)
         return found
+
+    def dense(self, name: str) -> Rows:
+        """Return what ``stored`` does as queries are compared with it, shape (count, size)."""
+        return self.forms[name].rows(self.stored(name))
+
+    def spans(self, name: str) -> Spans:
+        """Return by offset where the rows of a multivector start and how many there are, shape (count, 2)."""
+        return self._spans[name].view()[: self.count * SPAN_BYTES].view(np.int64).reshape(self.count, 2)
 
     def sparse(self, offset: int) -> dict[int, SparseVector]:
         """Return the sparse vectors at ``offset`` by slot."""
@@ -207,12 +224,15 @@ class View:
         return {slot: decode_sparse(data) for slot, data in _decode_extra(extra).items()} if extra else {}
 
     def vector(self, name: str, offset: int) -> VectorValue | None:
-        """Return one vector of a point, in float32 when dense."""
+        """Return one vector of a point, in float32."""
         slot = self.schema.slots[name]
         if not int(self.rows["vectors"][offset]) >> slot & 1:
             return None
+        if name in self._spans:
+            start, count = self.spans(name)[offset].tolist()
+            return np.array(self.forms[name].decode(self.stored(name)[start : start + count]))
         if name in self.schema.spec.vectors:
-            return np.array(self.dense(name)[offset], np.float32)
+            return np.array(self.forms[name].decode(self.stored(name)[offset : offset + 1])[0])
         return self.sparse(offset)[slot]
 
 

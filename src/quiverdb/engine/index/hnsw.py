@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quiverdb.engine.score.distance import Offsets
+from quiverdb.engine.score.forms import Rows
 from quiverdb.model.collection import Distance, VectorSpec
 from quiverdb.model.point import FloatArray
 
@@ -70,7 +71,7 @@ class Graph:
         spec: VectorSpec,
         m: int,
         ef_construct: int,
-        rows: npt.NDArray[Any],
+        rows: Rows,
         *,
         base: Path | None = None,
         known: Graph | None = None,

@@ -1,4 +1,4 @@
-"""Distances: how vectors are stored, compared and shown.
+"""Distances: how vectors are prepared, compared and shown.
 
 Inside the engine a larger similarity is always nearer: the inner product for Cosine and Dot, minus the squared
 distance for Euclid, minus the sum of absolute differences for Manhattan. ``shown`` turns it into the score that
@@ -13,16 +13,17 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from quiverdb.engine.score.forms import Rows, Stored, form_of
 from quiverdb.model.collection import Datatype, Distance, VectorSpec
 from quiverdb.model.point import FloatArray
 
 __all__ = [
-    "DTYPES",
     "UNIT_TOLERANCE",
     "Offsets",
     "compare",
     "nearest",
     "prepare",
+    "prepare_query",
     "shown",
     "similarities",
     "smaller_is_nearer",
@@ -30,14 +31,6 @@ __all__ = [
 ]
 
 Offsets: TypeAlias = npt.NDArray[np.int64]
-
-DTYPES: dict[Datatype | None, np.dtype[Any]] = {
-    None: np.dtype(np.float32),
-    Datatype.FLOAT32: np.dtype(np.float32),
-    Datatype.FLOAT16: np.dtype(np.float16),
-    Datatype.UINT8: np.dtype(np.uint8),
-}
-"""The storage type of each datatype; the ones that are missing are not supported."""
 
 UNIT_TOLERANCE = 1e-6
 """How far from 1 the squared length of a vector may be for it to count as normalised."""
@@ -52,15 +45,23 @@ def smaller_is_nearer(distance: Distance) -> bool:
     return distance in (Distance.EUCLID, Distance.MANHATTAN)
 
 
-def prepare(spec: VectorSpec, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def prepare(spec: VectorSpec, rows: npt.NDArray[Any]) -> Stored:
     """Bring vectors, shape (n, size), into the form in which they are stored.
 
     Cosine vectors are divided by their length, unless they are stored as uint8, whose lengths enter at search.
-    A zero vector, or one of unit length within 1e-6, stays as it is. uint8 cuts fractions and saturates.
+    A zero vector, or one of unit length within 1e-6, stays as it is.
     """
-    dtype = DTYPES[spec.datatype]
-    if dtype == np.uint8:
-        return np.asarray(np.clip(np.trunc(rows), 0, 255), np.uint8)
+    return form_of(spec).encode(_normalised(spec, rows))
+
+
+def prepare_query(spec: VectorSpec, queries: FloatArray) -> FloatArray:
+    """Bring query vectors, shape (n, size), into the form in which they are compared."""
+    return form_of(spec).query(_normalised(spec, queries))
+
+
+def _normalised(spec: VectorSpec, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if spec.datatype is Datatype.UINT8:
+        return rows
     rows = np.ascontiguousarray(rows, np.float32)
     if spec.distance is Distance.COSINE:
         squares = np.einsum("ij,ij->i", rows, rows)
@@ -68,27 +69,31 @@ def prepare(spec: VectorSpec, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if scale.any():
             lengths = np.where(scale, np.sqrt(squares), np.float32(1.0))
             rows = rows / lengths[:, None]
-    return np.asarray(rows, dtype)
+    return rows
 
 
 def nearest(
-    spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray, offsets: Offsets | None, k: int
+    spec: VectorSpec, rows: Rows, query: FloatArray, offsets: Offsets | None, k: int
 ) -> tuple[Offsets, FloatArray]:
     """Return the ``k`` most similar of ``rows`` (all, or those at ``offsets``) and their similarities, best first.
 
     ``query`` is a prepared float32 vector. Negative offsets end the list.
     """
-    if offsets is not None and rows.dtype == np.float32 and spec.distance is not Distance.MANHATTAN:
-        return _by_offsets(spec, rows, query, offsets, k)
+    floats = _as_they_lie(rows)
+    if offsets is not None and floats is not None and spec.distance is not Distance.MANHATTAN:
+        return _by_offsets(spec, floats, query, offsets, k)
     if offsets is not None:
         offsets = offsets[offsets >= 0]
-        found = similarities(spec, rows[offsets], query)
-    elif spec.distance is Distance.EUCLID and rows.dtype == np.float32:
-        return _by_offsets(spec, rows, query, np.arange(len(rows)), k)
-    else:
-        found = similarities(spec, rows, query)
+    elif spec.distance is Distance.EUCLID and floats is not None:
+        return _by_offsets(spec, floats, query, np.arange(len(floats)), k)
+    found = similarities(spec, rows, query, offsets)
     best = top(found, k)
     return (best if offsets is None else offsets[best]), found[best]
+
+
+def _as_they_lie(rows: Rows) -> FloatArray | None:
+    """Return the rows if they can be compared without being converted."""
+    return rows if isinstance(rows, np.ndarray) and rows.dtype == np.float32 else None
 
 
 def _by_offsets(
@@ -131,24 +136,28 @@ def _in_order(
     return ids[order], values[order]
 
 
-def similarities(spec: VectorSpec, rows: npt.NDArray[Any], query: FloatArray) -> FloatArray:
-    """Return the similarity of every row to a prepared query."""
-    if rows.dtype == np.float32 and spec.distance in (Distance.COSINE, Distance.DOT):
-        return np.asarray(rows @ query, np.float32)
-    result = np.empty(len(rows), np.float32)
-    step = max(1, _BLOCK // max(1, rows.shape[1]))
-    for start in range(0, len(rows), step):
-        block = rows[start : start + step].astype(np.float32, copy=False)
-        result[start : start + step] = _block(spec, block, query)
+def similarities(spec: VectorSpec, rows: Rows, query: FloatArray, offsets: Offsets | None = None) -> FloatArray:
+    """Return the similarity of every row, or of those at ``offsets``, to a prepared query."""
+    floats = _as_they_lie(rows)
+    if offsets is None and floats is not None and spec.distance in (Distance.COSINE, Distance.DOT):
+        return np.asarray(floats @ query, np.float32)
+    count = len(rows) if offsets is None else len(offsets)
+    result = np.empty(count, np.float32)
+    step = max(1, _BLOCK // len(query))
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        block = rows[part if offsets is None else offsets[part]]
+        result[part] = _block(spec, block.astype(np.float32, copy=False), query)
     return result
 
 
-def compare(spec: VectorSpec, rows: npt.NDArray[Any], queries: FloatArray, offsets: Offsets) -> FloatArray:
+def compare(spec: VectorSpec, rows: Rows, queries: FloatArray, offsets: Offsets) -> FloatArray:
     """Return the similarities of the rows at ``offsets`` to prepared queries, shape (queries, offsets).
 
     float32 rows are not copied.
     """
-    if rows.dtype != np.float32 or spec.distance is Distance.MANHATTAN:
+    floats = _as_they_lie(rows)
+    if floats is None or spec.distance is Distance.MANHATTAN:
         chosen = rows[offsets]
         return np.stack([similarities(spec, chosen, query) for query in queries])
     queries = np.ascontiguousarray(queries, np.float32)
@@ -157,7 +166,7 @@ def compare(spec: VectorSpec, rows: npt.NDArray[Any], queries: FloatArray, offse
     euclid = spec.distance is Distance.EUCLID
     search = faiss.fvec_L2sqr_by_idx if euclid else faiss.fvec_inner_products_by_idx
     search(
-        _pointer(found), _pointer(queries), _pointer(rows), _pointer(places), rows.shape[1], len(queries), len(offsets)
+        _pointer(found), _pointer(queries), _pointer(floats), _pointer(places), spec.size, len(queries), len(offsets)
     )
     return np.negative(found, found) if euclid else found
 

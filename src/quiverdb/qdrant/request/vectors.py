@@ -136,10 +136,7 @@ def _dense_rows(values: Sequence[Any]) -> FloatArray | None:
     """Return dense vectors as rows, or ``None`` if there are others among them."""
     kinds = set(map(type, values))
     if kinds <= {list, tuple}:
-        first = values[0]
-        if first and isinstance(first[0], list | tuple | _ndarray):
-            return None
-        return _packed(values, len(first))
+        return None if _nested(values[0]) else _packed(values, len(values[0]))
     if kinds == {_ndarray} and all(value.ndim == 1 and value.dtype.kind in "fiu" for value in values):
         _require_length(values, len(values[0]))
         return np.concatenate(values, dtype=_float32, casting="unsafe").reshape(len(values), -1)
@@ -151,7 +148,12 @@ def _dense_rows(values: Sequence[Any]) -> FloatArray | None:
     return _dense_rows(rows)
 
 
-def _packed(values: Sequence[Sequence[float]], size: int) -> FloatArray:
+def _nested(value: Sequence[Any]) -> bool:
+    """Tell whether a vector is a list of rows."""
+    return bool(value) and isinstance(value[0], list | tuple | _ndarray)
+
+
+def _packed(values: Sequence[Sequence[float]], size: int) -> FloatArray | None:
     pack = _row_packer(size)
     buffer = bytearray(4 * size * len(values))
     start = 0
@@ -160,6 +162,8 @@ def _packed(values: Sequence[Sequence[float]], size: int) -> FloatArray:
             pack(buffer, start, *value)
             start += 4 * size
     except struct.error:
+        if any(map(_nested, values)):
+            return None
         _require_length(values, size)
         culprit = values[start // (4 * size)]
         found = next((item for item in culprit if not isinstance(item, int | float)), None)

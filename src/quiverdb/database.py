@@ -21,6 +21,7 @@ from quiverdb.model.query import (
     VectorSelector,
 )
 from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
+from quiverdb.model.shard import ShardKey, ShardSelector
 from quiverdb.model.write import WriteOperation
 
 __all__ = ["AliasChange", "Database", "ScrollRequest"]
@@ -46,6 +47,7 @@ class ScrollRequest(msgspec.Struct, frozen=True):
     order_by: OrderBy | None = None
     with_payload: PayloadSelector = True
     with_vectors: VectorSelector = False
+    shard_keys: ShardSelector | None = None
 
 
 class Database(Protocol):
@@ -74,6 +76,15 @@ class Database(Protocol):
     def info(self, name: str) -> CollectionInfo:
         """Report the state of a collection."""
 
+    def create_shard_key(self, name: str, key: ShardKey) -> None:
+        """Add a shard to a collection with custom sharding; points are stored under its key from then on."""
+
+    def delete_shard_key(self, name: str, key: ShardKey) -> None:
+        """Drop a shard and its points."""
+
+    def shard_keys(self, name: str) -> list[ShardKey]:
+        """List the shard keys of a collection, in order of their creation."""
+
     def update_aliases(self, changes: Sequence[AliasChange]) -> None:
         """Apply all changes, in order, or none."""
 
@@ -101,10 +112,19 @@ class Database(Protocol):
         ids: Sequence[PointId],
         with_payload: PayloadSelector = True,
         with_vectors: VectorSelector = False,
+        *,
+        shard_keys: ShardSelector | None = None,
     ) -> list[Record]:
         """Return the points with these ids that exist, in the order asked."""
 
-    def count(self, name: str, filter: Filter | None = None, *, exact: bool = True) -> int:
+    def count(
+        self,
+        name: str,
+        filter: Filter | None = None,
+        *,
+        exact: bool = True,
+        shard_keys: ShardSelector | None = None,
+    ) -> int:
         """Count the points that a filter lets through."""
 
     def facet(self, name: str, query: FacetQuery) -> list[FacetHit]:

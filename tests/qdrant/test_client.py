@@ -416,11 +416,6 @@ def test_unknown_arguments_are_type_errors(docs: QdrantClient, call: Any) -> Non
         call(docs)
 
 
-def test_shard_keys_are_refused(docs: QdrantClient) -> None:
-    with pytest.raises(UnsupportedError, match="shard key"):
-        docs.count("docs", shard_key_selector="a")
-
-
 def test_inference_is_refused(docs: QdrantClient) -> None:
     with pytest.raises(NotImplementedError, match="Document"):
         docs.query_points("docs", models.Document(text="a", model="m"))

@@ -14,6 +14,7 @@ from qdrant_client import models as official
 from quiverdb.errors import InvalidInputError, UnsupportedError
 from quiverdb.model.filter import Filter, HasId
 from quiverdb.model.point import DenseColumn, Points, SparseVector
+from quiverdb.model.shard import ShardFallback
 from quiverdb.model.write import (
     ClearPayload,
     Delete,
@@ -380,7 +381,7 @@ def selections() -> Iterator[tuple[Any, Any]]:
 
 @pytest.mark.parametrize(("given", "expected"), list(selections()), ids=lambda value: type(value).__name__)
 def test_points_are_chosen_by_id_or_filter(given: Any, expected: Any) -> None:
-    assert writes.selector(given) == expected
+    assert writes.selector(given) == (expected, None)
 
 
 @pytest.mark.parametrize("given", [None, 1, "abc", {"point": [1]}, ["abc"], models.SearchParams()])
@@ -389,9 +390,26 @@ def test_other_choices_are_refused(given: Any) -> None:
         writes.selector(given)
 
 
-def test_shard_keys_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="shard"):
-        writes.selector(models.PointIdsList(points=[1], shard_key="a"))
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("a", ("a",)),
+        (7, (7,)),
+        (["a", 7], ("a", 7)),
+        ([], ()),
+        (models.ShardKeyWithFallback(target="a", fallback="b"), ShardFallback("a", "b")),
+    ],
+)
+def test_points_are_chosen_in_shards(key: Any, expected: Any) -> None:
+    assert writes.selector(models.PointIdsList(points=[1], shard_key=key)) == ((1,), expected)
+    assert writes.selector(models.FilterSelector(filter=models.Filter(), shard_key=key)) == (Filter(), expected)
+    assert writes.in_shards(writes.delete([1]), key) == Delete((1,), expected)
+
+
+@pytest.mark.parametrize("key", [1.0, True, -1, 1 << 64, b"a", [None], {"target": "a"}, ["a", ["b"]]])
+def test_other_shard_keys_are_refused(key: Any) -> None:
+    with pytest.raises(InvalidInputError):
+        writes.in_shards(writes.delete([1]), key)
 
 
 POINT = {"id": 1, "vector": [1.0]}

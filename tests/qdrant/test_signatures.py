@@ -14,10 +14,10 @@ from quiverdb.qdrant import QdrantClient
 FACTS: dict[str, list[list[str]]] = json.loads((Path(__file__).parent / "facts_methods.json").read_text())
 LATER = {
     "cluster_collection_update", "cluster_status", "cluster_telemetry", "collection_cluster_info",
-    "create_full_snapshot", "create_shard_key", "create_shard_snapshot", "create_snapshot", "delete_full_snapshot",
-    "delete_shard_key", "delete_shard_snapshot", "delete_snapshot", "get_embedding_size", "get_optimizations",
+    "create_full_snapshot", "create_shard_snapshot", "create_snapshot", "delete_full_snapshot",
+    "delete_shard_snapshot", "delete_snapshot", "get_embedding_size", "get_optimizations",
     "list_full_snapshots", "list_image_models", "list_late_interaction_multimodal_models",
-    "list_late_interaction_text_models", "list_shard_keys", "list_shard_snapshots", "list_snapshots",
+    "list_late_interaction_text_models", "list_shard_snapshots", "list_snapshots",
     "list_sparse_models", "list_text_models", "migrate", "recover_current_peer", "recover_shard_snapshot",
     "recover_snapshot", "remove_peer",
 }  # fmt: skip
@@ -26,6 +26,8 @@ OURS = {
     "upload_collection": {"progress"},
     "upload_points": {"progress"},
     "__init__": {"database"},
+    "create_shard_key": {"initial_state", "timeout"},
+    "delete_shard_key": {"timeout"},
 }
 LEGACY = {"search", "recommend"}
 

@@ -18,7 +18,7 @@ from rows import rows
 
 from quiverdb.qdrant import models
 
-NAME, SIDE, ALIAS = "ledger", "side", "alias"
+NAME, SIDE, ALIAS, SHARD = "ledger", "side", "alias", "shard"
 IDS, SLOTS, SIZE, EXTRA_SIZE = 700, 7, 32, 3
 EVERYTHING = 10_000
 
@@ -49,6 +49,7 @@ class State:
     extra: bool = False
     alias: bool = False
     side: dict[int, int] | None = None
+    shard: bool = False
 
     def upsert(self, ids: list[int], number: int) -> None:
         for point in ids:
@@ -196,21 +197,27 @@ def _extra(number: int, state: State, random: Random) -> Operation:
 
 
 def _side(number: int, state: State, random: Random) -> Operation:
-    """A second collection comes, is filled and goes."""
+    """A second collection comes, gets a shard, is filled, loses the shard or goes."""
+
+    def become(side: dict[int, int] | None, *, shard: bool) -> Callable[[State], None]:
+        return lambda after: (setattr(after, "side", side), setattr(after, "shard", shard))[0]
+
     if state.side is None:
         params = models.VectorParams(size=EXTRA_SIZE, distance=models.Distance.DOT)
         return Operation(
-            lambda client, wait: client.create_collection(SIDE, vectors_config=params),
-            lambda after: setattr(after, "side", {}),
+            lambda client, wait: client.create_collection(SIDE, params, sharding_method=models.ShardingMethod.CUSTOM),
+            become({}, shard=False),
             SIDE,
         )
-    if state.side and random.random() < 0.6:
-        return Operation(
-            lambda client, wait: client.delete_collection(SIDE), lambda after: setattr(after, "side", None), SIDE
-        )
+    if state.side and random.random() < 0.3:
+        return Operation(lambda client, wait: client.delete_collection(SIDE), become(None, shard=False), SIDE)
+    if not state.shard:
+        return Operation(lambda client, wait: client.create_shard_key(SIDE, SHARD), become({}, shard=True), SIDE)
+    if state.side and random.random() < 0.5:
+        return Operation(lambda client, wait: client.delete_shard_key(SIDE, SHARD), become({}, shard=False), SIDE)
     made = [models.PointStruct(id=i, vector=vector(i, number, EXTRA_SIZE).tolist()) for i in range(20)]
     return Operation(
-        lambda client, wait: client.upsert(SIDE, made, wait=wait),
+        lambda client, wait: client.upsert(SIDE, made, wait=wait, shard_key_selector=SHARD),
         lambda after: setattr(after, "side", dict.fromkeys(range(20), number)),
         SIDE,
     )
@@ -272,6 +279,7 @@ def read(client: Any) -> tuple[State, dict[tuple[int, str], npt.NDArray[np.float
     state.alias = any(alias.alias_name == ALIAS for alias in client.get_aliases().aliases)
     if client.collection_exists(SIDE):
         state.side = {}
+        state.shard = SHARD in [described.key for described in client.list_shard_keys(SIDE).shard_keys or []]
         for row in rows(client.scroll(SIDE, limit=EVERYTHING, with_vectors=True)[0]):
             vectors[row.id, SIDE] = row.vectors[""]
             state.side[row.id] = -1
@@ -286,7 +294,7 @@ def differences(client: Any, want: State) -> list[str]:
     """Where the database differs from a state, in words."""
     got, vectors = read(client)
     found = []
-    for name in ("indexes", "extra", "alias"):
+    for name in ("indexes", "extra", "alias", "shard"):
         if getattr(got, name) != getattr(want, name):
             found.append(f"{name}: {getattr(got, name)} instead of {getattr(want, name)}")
     wrong = {i for i in {*got.payloads, *want.payloads} if got.payloads.get(i) != want.payloads.get(i)}

@@ -28,8 +28,9 @@ from quiverdb.engine.order import IdOrder, in_value_order
 from quiverdb.engine.schema import change_schema, indexed, patched
 from quiverdb.engine.score.distance import Offsets
 from quiverdb.engine.segment import Change, Segment
+from quiverdb.engine.shards import readable_shards, with_shard, without_shard
 from quiverdb.engine.source import StaleViewError
-from quiverdb.engine.storage.rows import Commit, RowStore
+from quiverdb.engine.storage.rows import Commit, RowStore, Schema
 from quiverdb.engine.transaction import Transaction
 from quiverdb.engine.validate import unknown_vector
 from quiverdb.engine.view import Domain, View
@@ -42,8 +43,18 @@ from quiverdb.model.collection import (
 )
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import PointId, VectorValue
-from quiverdb.model.query import FacetQuery, GroupQuery, MatrixQuery, OrderBy, PayloadSelector, Query, VectorSelector
+from quiverdb.model.query import (
+    FacetQuery,
+    GroupQuery,
+    Lookup,
+    MatrixQuery,
+    OrderBy,
+    PayloadSelector,
+    Query,
+    VectorSelector,
+)
 from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
+from quiverdb.model.shard import ShardKey, ShardSelector
 from quiverdb.model.write import (
     CreateFieldIndex,
     CreateVector,
@@ -134,21 +145,42 @@ class Collection:
         with self.writer:
             transaction = Transaction(self.view, self._matching)
             sequences = [transaction.apply(operation) for operation in points]
-            change = self.segment.all_or_nothing(lambda: self._store(transaction, sync=wait))
-            with self._state:
-                try:
-                    self.segment.install(change)
-                except BaseException:
-                    self._half_installed = True
-                    raise
-                self._view = self.segment.view()
-        self.last_write = time.monotonic()
+            self._apply(transaction, sync=wait)
         self._notify()
         if transaction.missing is not None:
             raise NotFoundError(
                 f"No point with id {transaction.missing} found", kind="point", name=str(transaction.missing)
             )
         return [WriteResult(sequence, "completed" if wait else "acknowledged") for sequence in sequences]
+
+    def _apply(self, transaction: Transaction, *, sync: bool, schema: Schema | None = None) -> None:
+        """Commit what a transaction changes, and with it the settings if they change, and show it to readers."""
+        change = self.segment.all_or_nothing(lambda: self._store(transaction, schema, sync=sync))
+        with self._state:
+            try:
+                self.segment.install(change)
+                if schema is not None:
+                    self.segment.adopt_schema(schema)
+            except BaseException:
+                self._half_installed = True
+                raise
+            self._view = self.segment.view()
+        self.last_write = time.monotonic()
+
+    def create_shard_key(self, key: ShardKey) -> None:
+        """Add a shard."""
+        with self.writer:
+            self._replace_schema(with_shard(self.view.schema, key))
+
+    def delete_shard_key(self, key: ShardKey) -> None:
+        """Drop a shard and its points, both or neither."""
+        with self.writer:
+            view = self.view
+            schema = without_shard(view.schema, key)
+            transaction = Transaction(view, self._matching)
+            transaction.drop(view.schema.shards[key])
+            self._apply(transaction, sync=True, schema=schema)
+        self._notify()
 
     def _change_schema(self, operation: SchemaOperation, *, sync: bool) -> WriteResult:
         with self.writer:
@@ -172,14 +204,17 @@ class Collection:
     def update(self, patch: CollectionPatch) -> None:
         """Change settings."""
         with self.writer:
-            schema = patched(self.view.schema, patch)
-            self._commit(Commit(self.segment.state(), schema=schema), sync=True)
-            with self._state:
-                self.segment.schema = schema
-                self._view = self.segment.view()
+            self._replace_schema(patched(self.view.schema, patch))
         self._notify()
 
-    def _store(self, transaction: Transaction, *, sync: bool) -> Change:
+    def _replace_schema(self, schema: Schema) -> None:
+        """Commit settings that need no change of the points, and show them to readers."""
+        self._commit(Commit(self.segment.state(), schema=schema), sync=True)
+        with self._state:
+            self.segment.adopt_schema(schema)
+            self._view = self.segment.view()
+
+    def _store(self, transaction: Transaction, schema: Schema | None, *, sync: bool) -> Change:
         change = self.segment.stage(transaction)
         commit = Commit(
             self.segment.state(change),
@@ -187,6 +222,7 @@ class Collection:
             ids=change.changed_ids + change.ids,
             rows=np.concatenate([change.changed_rows, change.rows]),
             removed=change.removed,
+            schema=schema,
         )
         self._commit(commit, sync=sync)
         return change
@@ -203,6 +239,7 @@ class Collection:
 
     @contextmanager
     def _indexes_of(self, view: View) -> Iterator[Segment]:
+        """Hold the indexes still, which belong to ``_view``; ``view`` must be that one, or the part of some shards."""
         with self._state:
             if self._view.stamp != view.stamp:
                 raise StaleViewError
@@ -210,13 +247,14 @@ class Collection:
 
     def domain(self, view: View, name: str | None, filter: Filter) -> Domain:
         try:
-            key = _encode(filter)
+            key = _encode(filter if view.shards is None else (filter, view.shards))
         except OverflowError as error:
             raise InvalidInputError("integers in a filter must fit into 64 bits", field="filter") from error
         found = self._selected.get(key)
         if found is None or found[0] != view.stamp:
             with self._indexes_of(view) as segment:
-                everywhere = Domain(compile_filter(filter, view, segment.fields))
+                allowed = compile_filter(filter, self._view, segment.fields)
+                everywhere = Domain(allowed if view.shards is None else allowed & view.live)
                 found = view.stamp, {None: everywhere}
                 if len(self._selected) >= _CACHED_FILTERS:
                     del self._selected[next(iter(self._selected))]
@@ -231,24 +269,24 @@ class Collection:
         with self._indexes_of(view) as segment:
             index = segment.sparse[name]
             if not index.built:
-                index.extend(*view.sparse_column(name))
+                index.extend(*self._view.sparse_column(name))
                 index.built = True
             return index
 
-    def vector(self, view: View, collection: str, name: str, id: PointId) -> VectorValue | None:
-        if collection:
-            return self._find(collection).stored_vector(name, id)
+    def vector(self, view: View, lookup: Lookup, name: str, id: PointId) -> VectorValue | None:
+        if lookup.collection:
+            return self._find(lookup.collection).stored_vector(name, id, lookup.shard_keys)
         with self._indexes_of(view):
-            return _vector(view, name, id)
+            return _vector(self._view, name, id)
 
-    def stored_vector(self, name: str, id: PointId) -> VectorValue | None:
+    def stored_vector(self, name: str, id: PointId, shard_keys: ShardSelector | None) -> VectorValue | None:
         """Return one vector of a point, None if it has none of this name."""
         with self._state:
-            return _vector(self.view, name, id)
+            return _vector(self._part(shard_keys), name, id)
 
     def ordered(self, view: View, allowed: BitMap, order: OrderBy, k: int | None) -> tuple[Offsets, list[int | float]]:
         with self._indexes_of(view) as segment:
-            values, offsets = segment.fields.range_values(order.key, view)
+            values, offsets = segment.fields.range_values(order.key, self._view)
         return in_value_order(view, values, offsets, allowed, order, k)
 
     def by_id(self, view: View, allowed: BitMap, start: PointId | None, k: int) -> Offsets:
@@ -257,23 +295,31 @@ class Collection:
 
     # Reading
 
-    def _read(self, read: Callable[[Executor], _T]) -> _T:
+    def _read(self, read: Callable[[Executor], _T], shard_keys: ShardSelector | None) -> _T:
         for _ in range(_ATTEMPTS):
             try:
-                return read(Executor(self, self.view))
+                return read(self._executor(shard_keys))
             except StaleViewError:
                 continue
         with self._state:
-            return read(Executor(self, self.view))
+            return read(self._executor(shard_keys))
+
+    def _executor(self, shard_keys: ShardSelector | None) -> Executor:
+        return Executor(self, self._part(shard_keys))
+
+    def _part(self, shard_keys: ShardSelector | None) -> View:
+        """Return the present view, of the shards asked for."""
+        view = self.view
+        return view if shard_keys is None else view.part(readable_shards(view.schema, shard_keys))
 
     def query(self, query: Query) -> list[Hit]:
         """Answer one query."""
-        return self._read(lambda executor: executor.hits(query))
+        return self._read(lambda executor: executor.hits(query), query.shard_keys)
 
     def query_groups(self, query: GroupQuery) -> list[Group]:
         """Answer a query in groups."""
         lookup = self._find(query.lookup_collection) if query.lookup_collection else None
-        groups = self._read(lambda executor: group_hits(executor, query))
+        groups = self._read(lambda executor: group_hits(executor, query), query.query.shard_keys)
         if lookup is None:
             return groups
         ids = {group.id: _as_point_id(group.id) for group in groups}
@@ -283,7 +329,7 @@ class Collection:
 
     def matrix(self, query: MatrixQuery) -> Matrix:
         """Compare a random sample of points with each other."""
-        return self._read(lambda executor: compare(executor, query))
+        return self._read(lambda executor: compare(executor, query), query.shard_keys)
 
     def scroll(self, request: ScrollRequest) -> Page:
         """Return a page of points."""
@@ -299,21 +345,25 @@ class Collection:
             following = view.ids[offsets[limit]] if len(offsets) > limit else None
             return Page(executor.records(offsets[:limit], *shown), following)
 
-        return self._read(read)
+        return self._read(read, request.shard_keys)
 
     def retrieve(
-        self, ids: Sequence[PointId], with_payload: PayloadSelector, with_vectors: VectorSelector
+        self,
+        ids: Sequence[PointId],
+        with_payload: PayloadSelector,
+        with_vectors: VectorSelector,
+        shard_keys: ShardSelector | None = None,
     ) -> list[Record]:
         """Return the points that exist, each once, in the order asked."""
         with self._state:
-            view = self.view
+            view = self._part(shard_keys)
             found = [view.offset(id) for id in dict.fromkeys(ids)]
         offsets = [offset for offset in found if offset is not None]
         return Executor(self, view).records(offsets, with_payload, with_vectors)
 
-    def count(self, filter: Filter | None) -> int:
+    def count(self, filter: Filter | None, shard_keys: ShardSelector | None) -> int:
         """Count points."""
-        return self._read(lambda executor: executor.allowed(filter).size)
+        return self._read(lambda executor: executor.allowed(filter).size, shard_keys)
 
     def facet(self, query: FacetQuery) -> list[FacetHit]:
         """Count points by payload value."""
@@ -322,10 +372,10 @@ class Collection:
             view = executor.view
             allowed = executor.allowed(query.filter).offsets
             with self._indexes_of(view) as segment:
-                counts = segment.fields.facet(query.key, view, allowed)
+                counts = segment.fields.facet(query.key, self._view, allowed)
             return [FacetHit(value, count) for value, count in counts[: query.limit]]
 
-        return self._read(read)
+        return self._read(read, query.shard_keys)
 
     def info(self, *, working: bool) -> CollectionInfo:
         """Report the state; ``working`` tells whether background work is due or under way."""

@@ -125,7 +125,7 @@ def _switch(
         new.remove(dead.tolist())
         new.sequence = now.sequence
         new.graphs = saved
-        new.index_vectors()
+        new.index_rows()
         for file in new.files().values():
             file.sync()
         if new.folder is not None:

@@ -30,6 +30,7 @@ from quiverdb.model.filter import Filter
 from quiverdb.model.point import PointId
 from quiverdb.model.query import FacetQuery, GroupQuery, MatrixQuery, PayloadSelector, Query, VectorSelector
 from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
+from quiverdb.model.shard import ShardKey, ShardSelector
 from quiverdb.model.write import WriteOperation
 
 __all__ = ["EngineDatabase"]
@@ -224,6 +225,15 @@ class EngineDatabase:
     def info(self, name: str) -> CollectionInfo:
         return self._ask(name, lambda collection: collection.info(working=self._optimizer.working(collection)))
 
+    def create_shard_key(self, name: str, key: ShardKey) -> None:
+        self._ask(name, lambda collection: collection.create_shard_key(key))
+
+    def delete_shard_key(self, name: str, key: ShardKey) -> None:
+        self._ask(name, lambda collection: collection.delete_shard_key(key))
+
+    def shard_keys(self, name: str) -> list[ShardKey]:
+        return self._ask(name, lambda collection: list(collection.view.schema.shards))
+
     def update_aliases(self, changes: Sequence[AliasChange]) -> None:
         with self._mutex:
             self._require_open()
@@ -277,11 +287,20 @@ class EngineDatabase:
         ids: Sequence[PointId],
         with_payload: PayloadSelector = True,
         with_vectors: VectorSelector = False,
+        *,
+        shard_keys: ShardSelector | None = None,
     ) -> list[Record]:
-        return self._ask(name, lambda collection: collection.retrieve(ids, with_payload, with_vectors))
+        return self._ask(name, lambda collection: collection.retrieve(ids, with_payload, with_vectors, shard_keys))
 
-    def count(self, name: str, filter: Filter | None = None, *, exact: bool = True) -> int:  # noqa: ARG002
-        return self._ask(name, lambda collection: collection.count(filter))
+    def count(
+        self,
+        name: str,
+        filter: Filter | None = None,
+        *,
+        exact: bool = True,  # noqa: ARG002
+        shard_keys: ShardSelector | None = None,
+    ) -> int:
+        return self._ask(name, lambda collection: collection.count(filter, shard_keys))
 
     def facet(self, name: str, query: FacetQuery) -> list[FacetHit]:
         return self._ask(name, lambda collection: collection.facet(query))

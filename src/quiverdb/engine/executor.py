@@ -10,9 +10,8 @@ from quiverdb.engine.payload import select
 from quiverdb.engine.ranker import Ranker
 from quiverdb.engine.ranking import Ranking
 from quiverdb.engine.source import Source
-from quiverdb.engine.validate import BACKEND, check_names
+from quiverdb.engine.validate import check_names
 from quiverdb.engine.view import Domain, View
-from quiverdb.errors import UnsupportedError
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import Payload, VectorValue
 from quiverdb.model.query import (
@@ -39,8 +38,6 @@ class Executor:
 
     def hits(self, query: Query) -> list[Hit]:
         """Answer a query with points."""
-        if query.shard_keys is not None:
-            raise UnsupportedError("A shard key", BACKEND)
         sampled = isinstance(query.kind, Sample) and not query.prefetch
         offset = 0 if sampled else query.offset  # as in Qdrant: any part of a sample is as good
         ranking = self.rank(query, query.limit + offset)
@@ -53,6 +50,7 @@ class Executor:
         offsets = ranking.offsets.tolist()
         versions = view.rows["version"][ranking.offsets].tolist()
         payloads = _payloads(view, offsets, with_payload)
+        keys = view.shard_keys(offsets)
         values = ranking.order_values
         return [
             Hit(
@@ -62,9 +60,10 @@ class Executor:
                 payload,
                 vectors_of(view, offset, with_vectors) if with_vectors else None,
                 None if values is None else values[position],
+                key,
             )
-            for position, (offset, version, score, payload) in enumerate(
-                zip(offsets, versions, ranking.scores.tolist(), payloads, strict=True)
+            for position, (offset, version, score, payload, key) in enumerate(
+                zip(offsets, versions, ranking.scores.tolist(), payloads, keys, strict=True)
             )
         ]
 
@@ -87,6 +86,7 @@ class Executor:
         view = self.view
         _check_names(view, with_vectors)
         payloads = _payloads(view, offsets, with_payload)
+        keys = view.shard_keys(offsets)
         return [
             Record(
                 view.ids[offset],
@@ -94,8 +94,9 @@ class Executor:
                 payload,
                 vectors_of(view, offset, with_vectors) if with_vectors else None,
                 None if values is None else values[position],
+                key,
             )
-            for position, (offset, payload) in enumerate(zip(offsets, payloads, strict=True))
+            for position, (offset, payload, key) in enumerate(zip(offsets, payloads, keys, strict=True))
         ]
 
 

@@ -204,7 +204,7 @@ class Ranker:
         """Return the vector of a point; None when the point lacks it."""
         lookup = query.lookup_from or Lookup(collection="")
         name = query.using if lookup.vector is None else lookup.vector
-        return self.source.vector(self.view, lookup.collection, name, value.id)
+        return self.source.vector(self.view, lookup, name, value.id)
 
 
 class _Scope:

@@ -78,6 +78,8 @@ class Segment:
         self.fields = FieldIndexes(schema.fields)
         self.sparse = {name: SparseIndex(schema.slots[name], spec) for name, spec in schema.spec.sparse_vectors.items()}
         self.having: dict[str, BitMap] = {name: BitMap() for name in schema.slots}
+        self.shards: dict[int, BitMap] = {}
+        """The points of each shard, dead ones among them; empty where there are no shards to choose from."""
         self.records: AppendFile
         self.vectors: dict[str, AppendFile] = {}
         self.spans: dict[str, AppendFile] = {}
@@ -115,7 +117,7 @@ class Segment:
             segment.ids[offset] = id
             segment.by_id[id] = offset
         segment.live = BitMap(array("I", offsets.astype(np.uint32).tobytes()))
-        segment.index_vectors()
+        segment.index_rows()
         used = int(rows["payload"].sum(dtype=np.int64) + rows["extra"].sum(dtype=np.int64))
         segment.garbage = segment.records.size - used
         return segment
@@ -161,6 +163,7 @@ class Segment:
             vectors=dict(self.vectors),
             spans=dict(self.spans),
             having=dict(self.having),
+            shards=dict(self.shards),
             graphs={name: graph for name, (graph, _) in self.graphs.items()},
             forms={name: form_of(vector) for name, vector in spec.vectors.items()},
         )
@@ -211,13 +214,13 @@ class Segment:
             extra = _extra(vectors)
             change.payloads.append(payload)
             change.sparse.append(vectors)
-            change.rows[index] = (position, draft.version, transaction.held(draft), len(data), len(extra))
+            change.rows[index] = _row(draft, transaction, position, data, extra)
             blobs += (data, extra)
             position += len(data) + len(extra)
         for index, draft in enumerate(changed):
             data, extra = self._rewritten(draft, transaction)
             change.old_payloads.append(None if draft.payload is None else view.payload(change.changed[index]))
-            change.changed_rows[index] = (position, draft.version, transaction.held(draft), len(data), len(extra))
+            change.changed_rows[index] = _row(draft, transaction, position, data, extra)
             blobs += (data, extra)
             position += len(data) + len(extra)
         self._append(b"".join(blobs), transaction, moved)
@@ -287,6 +290,7 @@ class Segment:
         self.ids.extend(change.ids)
         self.by_id.update(zip(change.ids, range(self.count, self.count + added), strict=True))
         self._install_vectors(change)
+        self._install_shards(change)
         self._install_fields(change)
         self.count += added
         self.sequence = change.sequence
@@ -305,6 +309,13 @@ class Segment:
             self.having[name] = having
         for index in self.sparse.values():
             index.insert(change.first, [vectors.get(index.slot) for vectors in change.sparse])
+
+    def _install_shards(self, change: Change) -> None:
+        """Note the shards of new points; a point that changes in place stays where it is."""
+        if self.schema.shards:
+            for number in np.unique(change.rows["shard"]).tolist():
+                places = np.flatnonzero(change.rows["shard"] == number) + change.first
+                self.shards[number] = self.shards.get(number, BitMap()) | BitMap(places.tolist())
 
     def _install_fields(self, change: Change) -> None:
         self.fields.insert(change.first, change.payloads)
@@ -356,6 +367,11 @@ class Segment:
                     if graph is not None and graph.file:
                         (self.folder / graph.file).unlink(missing_ok=True)
 
+    def adopt_schema(self, schema: Schema) -> None:
+        """Follow a committed change of the settings that leaves vectors and payload indexes as they are."""
+        self.schema = schema
+        self.shards = {number: self.shards.get(number, BitMap()) for number in schema.shards.values()}
+
     def adopt(self, ids: list[PointId], rows: npt.NDArray[Any]) -> None:
         """Take over points whose bytes were copied to the files."""
         added = len(ids)
@@ -372,14 +388,16 @@ class Segment:
                 del self.by_id[self.ids[offset]]
         self.live -= BitMap(offsets)
 
-    def index_vectors(self) -> None:
-        """Work out from the rows which points have which vectors."""
+    def index_rows(self) -> None:
+        """Work out from the rows which points have which vectors and are in which shards."""
         offsets = to_array(self.live)
         held = self.rows["vectors"][offsets]
         for index in self.sparse.values():
             index.built = False
         for name, slot in self.schema.slots.items():
             self.having[name] = BitMap(offsets[held >> slot & 1 == 1].tolist())
+        shards = self.rows["shard"][offsets]
+        self.shards = {number: BitMap(offsets[shards == number].tolist()) for number in self.schema.shards.values()}
 
     def saved(self, slot: int, graph: Graph) -> tuple[Graph, GraphState]:
         """Write a graph under a name of its own and map it; in memory it stays as it is."""
@@ -408,6 +426,13 @@ class Segment:
         """Release the files."""
         for file in self.files().values():
             file.close()
+
+
+def _row(
+    draft: Draft, transaction: Transaction, position: int, data: bytes, extra: bytes
+) -> tuple[int, int, int, int, int, int]:
+    """Return the row of a draft whose record starts at ``position``, in the order of ``ROW``."""
+    return position, draft.version, transaction.held(draft), len(data), len(extra), transaction.shard(draft)
 
 
 def _payload_of(draft: Draft, view: View) -> tuple[Payload, bytes]:

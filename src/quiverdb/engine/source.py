@@ -11,7 +11,7 @@ from quiverdb.engine.score.distance import Offsets
 from quiverdb.engine.view import Domain, View
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import PointId, VectorValue
-from quiverdb.model.query import OrderBy
+from quiverdb.model.query import Lookup, OrderBy
 
 __all__ = ["Source", "StaleViewError"]
 
@@ -32,8 +32,8 @@ class Source(Protocol):
     def sparse_index(self, view: View, name: str) -> SparseIndex:
         """Return the index over a sparse vector."""
 
-    def vector(self, view: View, collection: str, name: str, id: PointId) -> VectorValue | None:
-        """Return the stored vector of a point, of another collection if one is named; None if the point lacks it.
+    def vector(self, view: View, lookup: Lookup, name: str, id: PointId) -> VectorValue | None:
+        """Return the stored vector of a point, as ``lookup`` says where from; None if the point lacks it.
 
         Raises ``NotFoundError`` when there is no such point.
         """

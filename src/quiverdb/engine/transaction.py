@@ -20,6 +20,7 @@ from quiverdb.engine.filter.evaluate import matches
 from quiverdb.engine.payload import delete_keys, merge, overwrite
 from quiverdb.engine.score.forms import Form, Stored
 from quiverdb.engine.score.maxsim import Spans
+from quiverdb.engine.shards import home_shard, writable_shards
 from quiverdb.engine.validate import VectorSource, check_names, normal_payload, sources
 from quiverdb.engine.view import View
 from quiverdb.model.filter import Filter
@@ -45,12 +46,14 @@ Edit: TypeAlias = Callable[[Payload], Payload]
 class Draft:
     """A touched point: where it was, and what is new about it."""
 
-    __slots__ = ("deleted", "dropped", "id", "offset", "payload", "replaced", "vectors", "version")
+    __slots__ = ("deleted", "dropped", "id", "offset", "payload", "replaced", "shard", "vectors", "version")
 
-    def __init__(self, id: PointId, offset: int | None, version: int) -> None:
+    def __init__(self, id: PointId, offset: int | None, version: int, shard: int | None = None) -> None:
         self.id = id
         self.offset = offset
         self.version = version
+        self.shard = shard
+        """The number of the shard that the point goes to; None when it stays in its own."""
         self.payload: Payload | None = None
         """The new payload; None when it did not change."""
         self.vectors: dict[str, VectorSource] = {}
@@ -86,13 +89,22 @@ class Transaction:
         self.drafts: dict[PointId, Draft] = {}
         self.missing: PointId | None = None
         self._select = select
+        self._shards: frozenset[int] | None = None
+        """The shards that the present operation sees; None for all points."""
 
     def apply(self, operation: PointOperation) -> int:
         """Stage one operation and return its id."""
         prepared = self._prepare(operation)
+        self._shards = writable_shards(self.view.schema, operation.shard_keys)
         self.sequence += 1
         prepared()
         return self.sequence
+
+    def drop(self, shard: int) -> None:
+        """Stage that all points of a shard are removed."""
+        self.sequence += 1
+        for offset in self.view.in_shards((shard,)):
+            self._touch(Draft(self.view.ids[offset], offset, self.sequence)).deleted = True
 
     def _prepare(self, operation: PointOperation) -> Callable[[], None]:
         match operation:
@@ -120,6 +132,7 @@ class Transaction:
 
     def _upsert(self, operation: Upsert, columns: Mapping[str, list[VectorSource | None]]) -> None:
         points, mode = operation.points, operation.mode
+        home = home_shard(self._shards)
         last = {id: position for position, id in enumerate(points.ids)}
         for id, position in last.items():
             known = self._known(id)
@@ -128,7 +141,7 @@ class Transaction:
             if known is not None and operation.filter is not None and not self._matches(operation.filter, known):
                 continue
             payload = points.payloads[position] if points.payloads else None
-            draft = Draft(id, self.view.offset(id), self.sequence)
+            draft = Draft(id, self.view.offset(id), self.sequence, home)
             draft.replaced = True
             draft.payload = normal_payload(payload) if payload else {}
             for name, column in columns.items():
@@ -180,19 +193,25 @@ class Transaction:
                 self._miss(id)
 
     def _filtered(self, filter: Filter) -> list[Draft]:
-        touched = [draft for draft in self.drafts.values() if not draft.deleted and self._matches(filter, draft)]
-        stale = BitMap(draft.offset for draft in self.drafts.values() if draft.offset is not None)
-        return touched + [
-            Draft(self.view.ids[offset], offset, self.sequence) for offset in self._select(filter) - stale
-        ]
+        touched = [draft for draft in self.drafts.values() if self._seen(draft) and self._matches(filter, draft)]
+        found = self._select(filter) - BitMap(
+            draft.offset for draft in self.drafts.values() if draft.offset is not None
+        )
+        if self._shards is not None:
+            found &= self.view.in_shards(self._shards)
+        return touched + [Draft(self.view.ids[offset], offset, self.sequence) for offset in found]
 
     def _known(self, id: PointId) -> Draft | None:
-        """Return the point as of now: its draft, or a fresh one that is not staged yet."""
+        """Return the point as of now: its draft, or a fresh one that is not staged yet; None if it is not seen."""
         draft = self.drafts.get(id)
-        if draft is not None:
-            return None if draft.deleted else draft
-        offset = self.view.offset(id)
-        return None if offset is None else Draft(id, offset, self.sequence)
+        if draft is None:
+            offset = self.view.offset(id)
+            draft = None if offset is None else Draft(id, offset, self.sequence)
+        return draft if draft is not None and self._seen(draft) else None
+
+    def _seen(self, draft: Draft) -> bool:
+        """Tell whether the present operation sees a point: it exists and is in one of the shards asked for."""
+        return not draft.deleted and (self._shards is None or self.shard(draft) in self._shards)
 
     def _touch(self, draft: Draft) -> Draft:
         draft.version = self.sequence
@@ -251,6 +270,12 @@ class Transaction:
         for name in draft.dropped:
             bits &= ~(1 << slots[name])
         return bits
+
+    def shard(self, draft: Draft) -> int:
+        """Return the number of the shard that a draft is in, in the end."""
+        if draft.shard is not None:
+            return draft.shard
+        return 0 if draft.offset is None else self.view.shard(draft.offset)
 
     def sparse(self, draft: Draft) -> dict[int, SparseVector]:
         """Return the sparse vectors that a draft has in the end, by slot."""

@@ -7,6 +7,7 @@ later write changes in place are copied first. Readers therefore take no lock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from quiverdb.engine.score.maxsim import Spans
 from quiverdb.engine.storage.files import AppendFile
 from quiverdb.engine.storage.rows import Schema
 from quiverdb.model.point import FloatArray, Payload, PointId, SparseVector, VectorValue
+from quiverdb.model.shard import ShardKey
 
 __all__ = ["SPAN_BYTES", "Domain", "SparseColumn", "View", "decode_sparse", "encode_sparse", "to_array"]
 
@@ -95,6 +97,7 @@ class View:
         vectors: Mapping[str, AppendFile],
         spans: Mapping[str, AppendFile],
         having: Mapping[str, BitMap],
+        shards: Mapping[int, BitMap],
         graphs: Mapping[str, Graph],
         forms: Mapping[str, Form],
     ) -> None:
@@ -112,6 +115,10 @@ class View:
         self._spans = spans
         self._having = having
         self.forms = forms
+        self._shards = shards
+        self._parts: dict[tuple[int, ...], View] = {}
+        self.shards: tuple[int, ...] | None = None
+        """The shards whose points this view shows; None when it shows all points."""
         self._domains: dict[str, Domain] = {}
         self._arrays: dict[str, Stored] = {}
         self._bytes: memoryview | None = None
@@ -184,6 +191,33 @@ class View:
     def has(self, name: str, offsets: Offsets) -> npt.NDArray[np.bool_]:
         """Tell which of the points at ``offsets`` have the named vector."""
         return np.asarray(self.rows["vectors"][offsets] >> self.schema.slots[name] & 1, bool)
+
+    def in_shards(self, numbers: Iterable[int]) -> BitMap:
+        """Return the points of these shards."""
+        return self.live & BitMap.union(BitMap(), *(self._shards.get(number, BitMap()) for number in numbers))
+
+    def part(self, shards: tuple[int, ...] | None) -> View:
+        """Return this view as if there were the points of these shards only; indexes are not built from it."""
+        if shards is None:
+            return self
+        found = self._parts.get(shards)
+        if found is None:
+            found = copy(self)
+            found.live, found.shards = self.in_shards(shards), shards
+            found._domains, found._parts = {}, {}
+            self._parts[shards] = found
+        return found
+
+    def shard(self, offset: int) -> int:
+        """Return the number of the shard that a point is in; 0 where there are none."""
+        return int(self.rows["shard"][offset]) if self.schema.shards else 0
+
+    def shard_keys(self, offsets: Offsets | list[int]) -> list[ShardKey | None]:
+        """Return the key of the shard that each point is in; None where there are no shards."""
+        if not self.schema.shards:
+            return [None] * len(offsets)
+        keys = {number: key for key, number in self.schema.shards.items()}
+        return [keys.get(number) for number in self.rows["shard"][offsets].tolist()]
 
     def domain(self, name: str) -> Domain:
         """Return all points that have the named vector."""

@@ -18,6 +18,7 @@ import msgspec
 
 from quiverdb.model.filter import Filter, GeoPoint
 from quiverdb.model.point import PointId, VectorValue
+from quiverdb.model.shard import ShardSelector
 
 __all__ = [
     "Context",
@@ -63,6 +64,7 @@ class Lookup(msgspec.Struct, frozen=True):
 
     collection: str
     vector: str | None = None
+    shard_keys: ShardSelector | None = None
 
 
 class Mmr(msgspec.Struct, frozen=True):
@@ -228,7 +230,7 @@ class Query(msgspec.Struct, frozen=True, eq=False):
     with_payload: PayloadSelector = False
     with_vectors: VectorSelector = False
     lookup_from: Lookup | None = None
-    shard_keys: tuple[int | str, ...] | None = None
+    shard_keys: ShardSelector | None = None
 
 
 class GroupQuery(msgspec.Struct, frozen=True, eq=False):
@@ -249,6 +251,7 @@ class FacetQuery(msgspec.Struct, frozen=True):
     filter: Filter | None = None
     limit: int = 10
     exact: bool = False
+    shard_keys: ShardSelector | None = None
 
 
 class MatrixQuery(msgspec.Struct, frozen=True):
@@ -258,3 +261,4 @@ class MatrixQuery(msgspec.Struct, frozen=True):
     filter: Filter | None = None
     sample: int = 10
     limit: int = 3
+    shard_keys: ShardSelector | None = None

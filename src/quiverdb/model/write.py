@@ -1,4 +1,7 @@
-"""Writes: the operations that change a collection. A request applies all of its operations or none."""
+"""Writes: the operations that change a collection. A request applies all of its operations or none.
+
+With ``shard_keys`` an operation on points sees those shards only. Where a collection has shard keys, it needs them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import msgspec
 from quiverdb.model.collection import FieldIndex, SparseVectorSpec, VectorSpec
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import PointId, Points
+from quiverdb.model.shard import ShardSelector
 
 __all__ = [
     "ClearPayload",
@@ -44,6 +48,7 @@ class Upsert(msgspec.Struct, frozen=True, eq=False):
     points: Points
     filter: Filter | None = None
     mode: Literal["upsert", "insert_only", "update_only"] = "upsert"
+    shard_keys: ShardSelector | None = None
 
 
 class UpdateVectors(msgspec.Struct, frozen=True, eq=False):
@@ -51,6 +56,7 @@ class UpdateVectors(msgspec.Struct, frozen=True, eq=False):
 
     points: Points
     filter: Filter | None = None
+    shard_keys: ShardSelector | None = None
 
 
 class DeleteVectors(msgspec.Struct, frozen=True):
@@ -58,12 +64,14 @@ class DeleteVectors(msgspec.Struct, frozen=True):
 
     selector: Selector
     names: tuple[str, ...]
+    shard_keys: ShardSelector | None = None
 
 
 class Delete(msgspec.Struct, frozen=True):
     """Remove points."""
 
     selector: Selector
+    shard_keys: ShardSelector | None = None
 
 
 class SetPayload(msgspec.Struct, frozen=True):
@@ -72,6 +80,7 @@ class SetPayload(msgspec.Struct, frozen=True):
     selector: Selector
     payload: Mapping[str, Any]
     key: str | None = None
+    shard_keys: ShardSelector | None = None
 
 
 class OverwritePayload(msgspec.Struct, frozen=True):
@@ -80,6 +89,7 @@ class OverwritePayload(msgspec.Struct, frozen=True):
     selector: Selector
     payload: Mapping[str, Any]
     key: str | None = None
+    shard_keys: ShardSelector | None = None
 
 
 class DeletePayload(msgspec.Struct, frozen=True):
@@ -87,12 +97,14 @@ class DeletePayload(msgspec.Struct, frozen=True):
 
     selector: Selector
     keys: tuple[str, ...]
+    shard_keys: ShardSelector | None = None
 
 
 class ClearPayload(msgspec.Struct, frozen=True):
     """Remove the payload."""
 
     selector: Selector
+    shard_keys: ShardSelector | None = None
 
 
 class CreateFieldIndex(msgspec.Struct, frozen=True):

@@ -7,17 +7,18 @@ from quiverdb.qdrant._collection_methods import CollectionMethods
 from quiverdb.qdrant._connection import API_VERSION
 from quiverdb.qdrant._point_methods import PointMethods
 from quiverdb.qdrant._query_methods import QueryMethods
+from quiverdb.qdrant._shard_methods import ShardMethods
 
 __all__ = ["QdrantClient"]
 
 
-class QdrantClient(CollectionMethods, PointMethods, QueryMethods):
+class QdrantClient(CollectionMethods, PointMethods, QueryMethods, ShardMethods):
     """Work with collections of points the way Qdrant's client does.
 
     ``QdrantClient(":memory:")`` keeps everything in memory, ``QdrantClient(path="folder")`` on disk, and
     ``QdrantClient(database=…)`` works on a database that is open already and stays so after ``close``.
-    Arguments for replicas, shards and deadlines (``ordering``, ``consistency``, ``timeout``) are accepted and
-    change nothing where there is only one node.
+    Arguments for replicas and deadlines (``ordering``, ``consistency``, ``timeout``) are accepted and change
+    nothing where there is only one node.
 
     >>> with QdrantClient(":memory:") as client:
     ...     _ = client.create_collection("cities", models.VectorParams(size=2, distance=models.Distance.EUCLID))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
+import msgspec
 from numpy.typing import NDArray
 
 from quiverdb.model.point import Points as Columns
@@ -29,6 +30,7 @@ from quiverdb.qdrant.request.filters import filter_of
 from quiverdb.qdrant.request.ids import point_ids
 from quiverdb.qdrant.request.parse import number
 from quiverdb.qdrant.request.points import batches_of_columns, batches_of_rows
+from quiverdb.qdrant.request.shards import shard_selector
 from quiverdb.qdrant.response.results import facet_response, records, scroll_result, update_result
 
 __all__ = ["PointMethods"]
@@ -43,7 +45,7 @@ class PointMethods(Connection):
     def _write(
         self, collection_name: str, operation: PointOperation, wait: bool, shard_key: ShardKey | None
     ) -> models.UpdateResult:
-        writes.no_shard_key(shard_key)
+        operation = writes.in_shards(operation, shard_key)
         return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
 
     def upsert(
@@ -82,10 +84,10 @@ class PointMethods(Connection):
         ``progress`` is told after each batch how many points are stored, and of how many if that is known.
         """
         with api_errors:
-            writes.no_shard_key(shard_key_selector)
+            template = writes.upload(update_filter, update_mode, shard_key_selector)
             batches = batches_of_rows(points, self._batch_size(collection_name, batch_size))
             total = len(points) if isinstance(points, Sized) else None
-            self._upload(collection_name, batches, total, wait, update_filter, update_mode, progress)
+            self._upload(collection_name, batches, total, wait, template, progress)
 
     def upload_collection(
         self,
@@ -110,12 +112,12 @@ class PointMethods(Connection):
         and of how many if that is known.
         """
         with api_errors:
-            writes.no_shard_key(shard_key_selector)
+            template = writes.upload(update_filter, update_mode, shard_key_selector)
             size = self._batch_size(collection_name, batch_size)
             first = next(iter(vectors.values()), ()) if isinstance(vectors, Mapping) else vectors
             total = len(first) if isinstance(first, Sized) else None
             batches = batches_of_columns(vectors, payload, ids, size)
-            self._upload(collection_name, batches, total, wait, update_filter, update_mode, progress)
+            self._upload(collection_name, batches, total, wait, template, progress)
 
     def _batch_size(self, collection_name: str, batch_size: int) -> int:
         """Return the caller's batch size, or a larger one where the collection sets no limit."""
@@ -129,14 +131,13 @@ class PointMethods(Connection):
         batches: Iterator[Columns],
         total: int | None,
         wait: bool,
-        update_filter: Filter | None,
-        update_mode: models.UpdateMode | str | None,
+        template: Upsert,
         progress: Callable[[int, int | None], None] | None,
     ) -> None:
-        filter, mode = filter_of(update_filter), writes.update_mode(update_mode)
+        """Store batches, each on the terms of ``template``."""
         done = 0
         for batch in batches:
-            self._database.write(collection_name, [Upsert(batch, filter, mode)], wait=wait)
+            self._database.write(collection_name, [msgspec.structs.replace(template, points=batch)], wait=wait)
             done += len(batch.ids)
             if progress is not None:
                 progress(done, total)
@@ -264,10 +265,11 @@ class PointMethods(Connection):
     ) -> list[models.Record]:
         """Return the points with these ids that exist."""
         with api_errors:
-            writes.no_shard_key(shard_key_selector)
+            shards = shard_selector(shard_key_selector)
             payload = queries.payload_selector(with_payload, default=True)
             vectors = queries.vector_selector(with_vectors)
-            return records(self._database.retrieve(collection_name, point_ids(ids), payload, vectors))
+            found = self._database.retrieve(collection_name, point_ids(ids), payload, vectors, shard_keys=shards)
+            return records(found)
 
     def scroll(
         self,
@@ -284,7 +286,6 @@ class PointMethods(Connection):
     ) -> tuple[list[models.Record], PointId | None]:
         """Return a page of points, and the ``offset`` of the next page."""
         with api_errors:
-            writes.no_shard_key(shard_key_selector)
             request = queries.scroll(
                 filter=scroll_filter,
                 limit=limit,
@@ -292,6 +293,7 @@ class PointMethods(Connection):
                 offset=offset,
                 with_payload=with_payload,
                 with_vectors=with_vectors,
+                shard_key=shard_key_selector,
             )
             return scroll_result(self._database.scroll(collection_name, request))
 
@@ -305,8 +307,8 @@ class PointMethods(Connection):
     ) -> models.CountResult:
         """Count the points that a filter lets through."""
         with api_errors:
-            writes.no_shard_key(shard_key_selector)
-            counted = self._database.count(collection_name, filter_of(count_filter), exact=exact)
+            filter, shards = filter_of(count_filter), shard_selector(shard_key_selector)
+            counted = self._database.count(collection_name, filter, exact=exact, shard_keys=shards)
             return models.CountResult(count=counted)
 
     def facet(
@@ -322,6 +324,5 @@ class PointMethods(Connection):
     ) -> models.FacetResponse:
         """Return the most frequent values at a payload key, and how many points have each."""
         with api_errors:
-            writes.no_shard_key(shard_key_selector)
-            request = queries.facet(key, filter=facet_filter, limit=limit, exact=exact)
+            request = queries.facet(key, filter=facet_filter, limit=limit, exact=exact, shard_key=shard_key_selector)
             return facet_response(self._database.facet(collection_name, request))

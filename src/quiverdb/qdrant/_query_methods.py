@@ -20,7 +20,7 @@ from quiverdb.qdrant._types import (
     WithVectors,
 )
 from quiverdb.qdrant.errors import api_errors
-from quiverdb.qdrant.request import queries, writes
+from quiverdb.qdrant.request import queries
 from quiverdb.qdrant.request.legacy import named_vector, recommend_query
 from quiverdb.qdrant.response.results import (
     groups_result,
@@ -142,8 +142,9 @@ class QueryMethods(Connection):
     ) -> models.SearchMatrixPairsResponse:
         """Return the nearest neighbours within a random sample, as pairs of ids."""
         with api_errors:
-            writes.no_shard_key(shard_key_selector)
-            request = queries.matrix(using=using, filter=query_filter, sample=sample, limit=limit)
+            request = queries.matrix(
+                using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
+            )
             return search_matrix_pairs(self._database.matrix(collection_name, request))
 
     def search_matrix_offsets(
@@ -159,8 +160,9 @@ class QueryMethods(Connection):
     ) -> models.SearchMatrixOffsetsResponse:
         """Return the nearest neighbours within a random sample, as a sparse matrix."""
         with api_errors:
-            writes.no_shard_key(shard_key_selector)
-            request = queries.matrix(using=using, filter=query_filter, sample=sample, limit=limit)
+            request = queries.matrix(
+                using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
+            )
             return search_matrix_offsets(self._database.matrix(collection_name, request))
 
     def search(

@@ -50,5 +50,5 @@ VectorsConfig: TypeAlias = models.VectorParams | Mapping[str, models.VectorParam
 QuantizationConfig: TypeAlias = models.QuantizationConfig | Settings
 WithPayload: TypeAlias = bool | Sequence[str] | models.PayloadSelectorInclude | models.PayloadSelectorExclude | Settings
 WithVectors: TypeAlias = bool | Sequence[str]
-ShardKey: TypeAlias = int | str | Sequence[int | str] | models.ShardKeyWithFallback
+ShardKey: TypeAlias = int | str | Sequence[int | str] | models.ShardKeyWithFallback | Settings
 ReadConsistency: TypeAlias = int | str | models.ReadConsistencyType

@@ -17,7 +17,7 @@ from quiverdb.errors import FormatError
 
 __all__ = ["FORMAT", "Manifest", "read_manifest", "sync_folder", "write_manifest"]
 
-FORMAT = 1
+FORMAT = 2
 _NAME = "manifest.json"
 
 

@@ -26,8 +26,18 @@ from quiverdb.model.point import PointId
 
 __all__ = ["ROW", "Commit", "GraphState", "RowStore", "Schema", "SegmentState"]
 
-ROW = np.dtype([("position", "<i8"), ("version", "<i8"), ("vectors", "<i8"), ("payload", "<u4"), ("extra", "<u4")])
-"""Where a point's record starts, its version, a bit per vector slot it has, and the lengths of the record's parts."""
+ROW = np.dtype(
+    [
+        ("position", "<i8"),
+        ("version", "<i8"),
+        ("vectors", "<i8"),
+        ("payload", "<u4"),
+        ("extra", "<u4"),
+        ("shard", "<u4"),
+    ]
+)
+"""Where a point's record starts, its version, a bit per vector slot it has, the lengths of the record's parts, and
+the number of its shard."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
@@ -51,9 +61,10 @@ _T = TypeVar("_T")
 
 
 class Schema(msgspec.Struct, frozen=True):
-    """Keep a collection's settings, the slot of every named vector, and the declared payload indexes.
+    """Keep a collection's settings, the slot of every named vector, the declared payload indexes, and the shards.
 
-    Slots number the vectors for good: that of a dropped vector is not given out again.
+    Slots number the vectors for good: that of a dropped vector is not given out again. So do the numbers of shard
+    keys; points of a collection without shard keys are in shard 0.
     """
 
     spec: CollectionSpec
@@ -61,6 +72,8 @@ class Schema(msgspec.Struct, frozen=True):
     next_slot: int
     fields: dict[str, FieldIndex]
     created_at: float
+    shards: dict[int | str, int] = {}
+    next_shard: int = 1
 
 
 class GraphState(msgspec.Struct, frozen=True):

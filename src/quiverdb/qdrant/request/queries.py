@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 
 from quiverdb.database import ScrollRequest
-from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError
 from quiverdb.model.query import (
     Context,
     ContextPair,
@@ -42,6 +42,7 @@ from quiverdb.qdrant.request.filters import filter_of, micros
 from quiverdb.qdrant.request.formulas import formula
 from quiverdb.qdrant.request.ids import point_id
 from quiverdb.qdrant.request.parse import dispatch, number, parse, plain, shaped
+from quiverdb.qdrant.request.shards import shard_selector
 from quiverdb.qdrant.request.vectors import vector
 
 __all__ = [
@@ -97,7 +98,7 @@ def query(
         with_payload if type(with_payload) is bool else payload_selector(with_payload, default=False),
         with_vectors if type(with_vectors) is bool else vector_selector(with_vectors),
         None if lookup_from is None else _lookup(lookup_from),
-        None if shard_key is None else shard_keys(shard_key),
+        None if shard_key is None else shard_selector(shard_key),
     )
 
 
@@ -340,18 +341,7 @@ def _lookup(value: Any) -> Lookup | None:
     if value is None:
         return None
     given = shaped("LookupLocation", value)
-    if given.shard_key is not None:
-        raise UnsupportedError("A shard key in a lookup", "QuiverDB")
-    return Lookup(given.collection, given.vector)
-
-
-def shard_keys(value: Any) -> tuple[int | str, ...]:
-    """Return the shards that a query goes to."""
-    if isinstance(value, int | str):
-        return (value,)
-    if isinstance(value, list | tuple):
-        return tuple(value)
-    raise UnsupportedError("A shard key with a fallback", "QuiverDB")
+    return Lookup(given.collection, given.vector, shard_selector(given.shard_key))
 
 
 def groups(given: Query, *, group_by: str, group_size: int | None, with_lookup: Any = None) -> GroupQuery:
@@ -374,20 +364,34 @@ def groups(given: Query, *, group_by: str, group_size: int | None, with_lookup: 
     )
 
 
-def facet(key: str, *, filter: Any, limit: int | None, exact: bool | None) -> FacetQuery:
+def facet(key: str, *, filter: Any, limit: int | None, exact: bool | None, shard_key: Any = None) -> FacetQuery:
     """Return a query for the values of a payload key."""
-    return FacetQuery(key, filter_of(filter), number(limit, "limit", 1, _LIMIT), bool(exact))
+    shards = shard_selector(shard_key)
+    return FacetQuery(key, filter_of(filter), number(limit, "limit", 1, _LIMIT), bool(exact), shards)
 
 
-def matrix(*, using: str | None, filter: Any, sample: int | None, limit: int | None) -> MatrixQuery:
+def matrix(
+    *, using: str | None, filter: Any, sample: int | None, limit: int | None, shard_key: Any = None
+) -> MatrixQuery:
     """Return a query for the neighbours within a sample."""
     return MatrixQuery(
-        using or "", filter_of(filter), number(sample, "sample", 2, _LIMIT), number(limit, "limit", 1, 3)
+        using or "",
+        filter_of(filter),
+        number(sample, "sample", 2, _LIMIT),
+        number(limit, "limit", 1, 3),
+        shard_selector(shard_key),
     )
 
 
 def scroll(
-    *, filter: Any, limit: int | None, order: Any, offset: Any, with_payload: Any, with_vectors: Any
+    *,
+    filter: Any,
+    limit: int | None,
+    order: Any,
+    offset: Any,
+    with_payload: Any,
+    with_vectors: Any,
+    shard_key: Any = None,
 ) -> ScrollRequest:
     """Return a request for one page of points."""
     if order is not None and offset is not None:
@@ -399,4 +403,5 @@ def scroll(
         None if order is None else order_by(order),
         payload_selector(with_payload, default=True),
         vector_selector(with_vectors),
+        shard_selector(shard_key),
     )

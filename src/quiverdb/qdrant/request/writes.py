@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from quiverdb.errors import InvalidInputError, UnsupportedError
+import msgspec
+
+from quiverdb.errors import InvalidInputError
 from quiverdb.model.filter import Filter
+from quiverdb.model.point import Points
+from quiverdb.model.shard import ShardSelector
 from quiverdb.model.write import (
     ClearPayload,
     Delete,
@@ -23,47 +27,50 @@ from quiverdb.qdrant.request.filters import filter_of
 from quiverdb.qdrant.request.ids import point_ids
 from quiverdb.qdrant.request.parse import dispatch, parse, plain
 from quiverdb.qdrant.request.points import points, points_of_batch, points_of_rows
+from quiverdb.qdrant.request.shards import shard_selector
 
 __all__ = [
     "clear_payload",
     "delete",
     "delete_payload",
     "delete_vectors",
-    "no_shard_key",
+    "in_shards",
     "operation",
     "overwrite_payload",
     "selector",
     "set_payload",
     "update_mode",
     "update_vectors",
+    "upload",
     "upsert",
 ]
 
 _MODES = ("upsert", "insert_only", "update_only")
 
 
-def no_shard_key(value: Any) -> None:
-    """Reject a shard key: a single node has no shards to choose from."""
-    if value is not None:
-        raise UnsupportedError("A shard key", "an embedded database", "Leave shard_key_selector out.")
+_O = TypeVar("_O", bound=PointOperation)
 
 
-def selector(value: Any) -> Selector:
-    """Return a choice of points: by id or by filter."""
+def in_shards(operation: _O, shard_key: Any) -> _O:
+    """Limit an operation to the shards asked for, if any are."""
+    chosen = shard_selector(shard_key)
+    return operation if chosen is None else msgspec.structs.replace(operation, shard_keys=chosen)
+
+
+def selector(value: Any) -> tuple[Selector, ShardSelector | None]:
+    """Return a choice of points, by id or by filter, and in which shards."""
     name = type(value).__name__
     if name == "Filter":
-        return filter_of(value) or Filter()
+        return filter_of(value) or Filter(), None
     if name == "PointIdsList":
-        no_shard_key(value.shard_key)
-        return tuple(point_ids(value.points))
+        return tuple(point_ids(value.points)), shard_selector(value.shard_key)
     if name == "FilterSelector":
-        no_shard_key(value.shard_key)
-        return filter_of(value.filter) or Filter()
+        return filter_of(value.filter) or Filter(), shard_selector(value.shard_key)
     if isinstance(value, Mapping):
         union = "PointsSelector" if value.keys() & {"points", "filter"} else "Filter"
         return selector(parse(union, dict(value)))
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return tuple(point_ids(value))
+        return tuple(point_ids(value)), None
     raise InvalidInputError(f"expected a list of ids or a filter, got {value!r}", field="points_selector")
 
 
@@ -84,9 +91,14 @@ def upsert(given: Any, update_filter: Any = None, mode: Any = None) -> Upsert:
 
 
 def _insert(given: Any) -> Upsert:
-    no_shard_key(given.shard_key)
     batch = points_of_batch(given.batch) if type(given).__name__ == "PointsBatch" else points_of_rows(given.points)
-    return Upsert(batch, filter_of(given.update_filter), update_mode(given.update_mode))
+    shards = shard_selector(given.shard_key)
+    return Upsert(batch, filter_of(given.update_filter), update_mode(given.update_mode), shards)
+
+
+def upload(update_filter: Any, mode: Any, shard_key: Any) -> Upsert:
+    """Return the terms on which batches of points are stored, without the points."""
+    return Upsert(Points((), {}), filter_of(update_filter), update_mode(mode), shard_selector(shard_key))
 
 
 def update_vectors(given: Any, update_filter: Any = None) -> UpdateVectors:
@@ -96,32 +108,36 @@ def update_vectors(given: Any, update_filter: Any = None) -> UpdateVectors:
 
 def delete_vectors(names: Any, chosen: Any) -> DeleteVectors:
     """Remove vectors of points by name."""
-    return DeleteVectors(selector(chosen), _strings(names, "vectors"))
+    points, shards = selector(chosen)
+    return DeleteVectors(points, _strings(names, "vectors"), shards)
 
 
 def delete(chosen: Any) -> Delete:
     """Remove points."""
-    return Delete(selector(chosen))
+    return Delete(*selector(chosen))
 
 
 def set_payload(payload: Any, chosen: Any, key: str | None = None) -> SetPayload:
     """Merge values into payloads."""
-    return SetPayload(selector(chosen), _object(payload), key)
+    points, shards = selector(chosen)
+    return SetPayload(points, _object(payload), key, shards)
 
 
 def overwrite_payload(payload: Any, chosen: Any, key: str | None = None) -> OverwritePayload:
     """Replace payloads."""
-    return OverwritePayload(selector(chosen), _object(payload), key)
+    points, shards = selector(chosen)
+    return OverwritePayload(points, _object(payload), key, shards)
 
 
 def delete_payload(keys: Any, chosen: Any) -> DeletePayload:
     """Remove payload keys."""
-    return DeletePayload(selector(chosen), _strings(keys, "keys"))
+    points, shards = selector(chosen)
+    return DeletePayload(points, _strings(keys, "keys"), shards)
 
 
 def clear_payload(chosen: Any) -> ClearPayload:
     """Remove payloads."""
-    return ClearPayload(selector(chosen))
+    return ClearPayload(*selector(chosen))
 
 
 def _strings(values: Any, what: str) -> tuple[str, ...]:
@@ -142,34 +158,39 @@ def _object(payload: Any) -> Mapping[str, Any]:
 
 def _target(part: Any) -> Any:
     """Return the points that one operation of a batch is about."""
-    no_shard_key(part.shard_key)
     chosen = part.filter if part.points is None else part.points
     if chosen is None:
         raise InvalidInputError("an operation needs points or a filter", field="points")
     return chosen
 
 
-def _update_vectors(part: Any) -> UpdateVectors:
-    no_shard_key(part.shard_key)
-    return update_vectors(part.points, part.update_filter)
-
-
-_OPERATIONS: dict[str, Callable[[Any], PointOperation]] = {
-    "UpsertOperation": lambda given: _insert(given.upsert),
-    "DeleteOperation": lambda given: delete(given.delete),
-    "SetPayloadOperation": lambda given: set_payload(
-        given.set_payload.payload, _target(given.set_payload), given.set_payload.key
+_OPERATIONS: dict[str, tuple[str, Callable[[Any], PointOperation]]] = {
+    "UpsertOperation": ("upsert", _insert),
+    "DeleteOperation": ("delete", delete),
+    "SetPayloadOperation": ("set_payload", lambda part: set_payload(part.payload, _target(part), part.key)),
+    "OverwritePayloadOperation": (
+        "overwrite_payload",
+        lambda part: overwrite_payload(part.payload, _target(part), part.key),
     ),
-    "OverwritePayloadOperation": lambda given: overwrite_payload(
-        given.overwrite_payload.payload, _target(given.overwrite_payload), given.overwrite_payload.key
-    ),
-    "DeletePayloadOperation": lambda given: delete_payload(given.delete_payload.keys, _target(given.delete_payload)),
-    "ClearPayloadOperation": lambda given: clear_payload(given.clear_payload),
-    "UpdateVectorsOperation": lambda given: _update_vectors(given.update_vectors),
-    "DeleteVectorsOperation": lambda given: delete_vectors(given.delete_vectors.vector, _target(given.delete_vectors)),
+    "DeletePayloadOperation": ("delete_payload", lambda part: delete_payload(part.keys, _target(part))),
+    "ClearPayloadOperation": ("clear_payload", clear_payload),
+    "UpdateVectorsOperation": ("update_vectors", lambda part: update_vectors(part.points, part.update_filter)),
+    "DeleteVectorsOperation": ("delete_vectors", lambda part: delete_vectors(part.vector, _target(part))),
 }
+"""The field of each member that holds what to do, and how to read it."""
+
+
+def _reader(field: str, read: Callable[[Any], PointOperation]) -> Callable[[Any], PointOperation]:
+    def operation(given: Any) -> PointOperation:
+        part = getattr(given, field)
+        return in_shards(read(part), getattr(part, "shard_key", None))
+
+    return operation
+
+
+_READERS = {name: _reader(field, read) for name, (field, read) in _OPERATIONS.items()}
 
 
 def operation(given: Any) -> PointOperation:
     """Return one operation of a batch."""
-    return dispatch(_OPERATIONS, "UpdateOperation", given)
+    return dispatch(_READERS, "UpdateOperation", given)

@@ -55,7 +55,8 @@ class Database(Protocol):
 
     Methods are synchronous and may be called from any thread. Where a collection is named, an alias serves too.
     A method raises ``NotFoundError`` for an unknown collection, ``InvalidInputError`` for a wrong request,
-    ``UnsupportedError`` for a feature that this database lacks, and ``ClosedError`` after ``close``.
+    ``UnsupportedError`` for a feature that this database lacks, and ``ClosedError`` after ``close``; where the
+    collection sets limits, ``LimitError`` for a request that exceeds them and ``RateLimitedError`` for one too many.
     """
 
     def create_collection(self, name: str, spec: CollectionSpec) -> None:
@@ -129,6 +130,9 @@ class Database(Protocol):
 
     def facet(self, name: str, query: FacetQuery) -> list[FacetHit]:
         """Count points by the values of a payload key, most frequent first."""
+
+    def check_timeout(self, name: str, seconds: float) -> None:
+        """Raise ``LimitError`` if a collection allows no request to take so long."""
 
     def close(self) -> None:
         """Finish background work and release files and locks; a second call does nothing."""

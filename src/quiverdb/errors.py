@@ -4,6 +4,8 @@
 
     QuiverError
     ├── InvalidInputError (ValueError)      the request is wrong            field
+    │   └── LimitError                      it exceeds a collection's limit limit
+    ├── RateLimitedError                    too many requests of late       retry_after
     ├── NotFoundError (LookupError)         no such collection, point, …    kind, name
     ├── AlreadyExistsError (ValueError)     the name is taken               kind, name
     ├── UnsupportedError                    a backend lacks a feature       feature, backend
@@ -22,9 +24,11 @@ __all__ = [
     "CorruptionError",
     "FormatError",
     "InvalidInputError",
+    "LimitError",
     "LockedError",
     "NotFoundError",
     "QuiverError",
+    "RateLimitedError",
     "StorageError",
     "UnsupportedError",
 ]
@@ -47,6 +51,25 @@ class InvalidInputError(QuiverError, ValueError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class LimitError(InvalidInputError):
+    """Tell that a request exceeds a limit that its collection sets; ``limit`` names the setting."""
+
+    def __init__(self, message: str, *, limit: str) -> None:
+        super().__init__(message, field=limit)
+        self.limit = limit
+
+
+class RateLimitedError(QuiverError):
+    """Tell that a collection takes no more requests for now, and after how many seconds to try again.
+
+    Without ``retry_after`` the request is too large to pass at any time.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotFoundError(QuiverError, LookupError):

@@ -171,6 +171,26 @@ def test_lookups_see_the_shards_asked_for(filled: QdrantClient) -> None:
     assert status(lambda: filled.query_points("plain", 1, lookup_from=location))[0] == 400
 
 
+def test_rareness_is_that_in_the_shards_asked_for() -> None:
+    """As in a cluster, where each shard knows its own points only."""
+    sparse = {"s": models.SparseVectorParams(modifier=models.Modifier.IDF)}
+    vectors = [models.SparseVector(indices=[number % 2, 5], values=[1.0, 1.0]) for number in range(9)]
+    query = models.SparseVector(indices=[0, 5], values=[1.0, 2.0])
+    with QdrantClient(":memory:") as client:
+        client.create_collection("alone", sparse_vectors_config=sparse)
+        client.create_collection("c", sparse_vectors_config=sparse, sharding_method=CUSTOM)
+        for key, part in (("a", range(3)), ("b", range(3, 9))):
+            client.create_shard_key("c", key)
+            points = [models.PointStruct(id=id, vector={"s": vectors[id]}) for id in part]
+            client.upsert("c", points, shard_key_selector=key)
+            if key == "a":
+                client.upsert("alone", points)
+        expected = [(hit.id, hit.score) for hit in client.query_points("alone", query, using="s").points]
+        found = client.query_points("c", query, using="s", shard_key_selector="a").points
+        assert [(hit.id, hit.score) for hit in found] == expected
+        assert len(client.query_points("c", query, using="s").points) == 9
+
+
 def test_a_point_moves_to_the_shard_it_is_stored_in(filled: QdrantClient) -> None:
     filled.upsert("c", [point(0, 5)], shard_key_selector=7)
     assert filled.count("c").count == 10

@@ -31,6 +31,7 @@ from quiverdb.engine.segment import Change, Segment
 from quiverdb.engine.shards import readable_shards, with_shard, without_shard
 from quiverdb.engine.source import StaleViewError
 from quiverdb.engine.storage.rows import Commit, RowStore, Schema
+from quiverdb.engine.strict import strict_of
 from quiverdb.engine.transaction import Transaction
 from quiverdb.engine.validate import unknown_vector
 from quiverdb.engine.view import Domain, View
@@ -103,6 +104,7 @@ class Collection:
         """Held by whoever changes the segment: writers, and the optimizer when it publishes."""
         self._state = threading.RLock()
         self._view = segment.view()
+        self._strict = strict_of(segment.schema.spec)
         self._find = find
         self._notify = notify
         self._selected: dict[bytes, tuple[tuple[int, int], dict[str | None, Domain]]] = {}
@@ -143,6 +145,8 @@ class Collection:
             else:
                 return [self._change_schema(operation, sync=wait)]
         with self.writer:
+            if self._strict is not None:
+                self._strict.write(self.view, points, self._found)
             transaction = Transaction(self.view, self._matching)
             sequences = [transaction.apply(operation) for operation in points]
             self._apply(transaction, sync=wait)
@@ -185,6 +189,8 @@ class Collection:
     def _change_schema(self, operation: SchemaOperation, *, sync: bool) -> WriteResult:
         with self.writer:
             segment, view = self.segment, self.view
+            if self._strict is not None:
+                self._strict.write(view, (operation,), self._found)
             schema = change_schema(view.schema, operation)
             sequence = view.sequence + 1
             added = {}
@@ -213,6 +219,7 @@ class Collection:
         with self._state:
             self.segment.adopt_schema(schema)
             self._view = self.segment.view()
+            self._strict = strict_of(schema.spec, self._strict)
 
     def _store(self, transaction: Transaction, schema: Schema | None, *, sync: bool) -> Change:
         change = self.segment.stage(transaction)
@@ -234,6 +241,9 @@ class Collection:
 
     def _matching(self, filter: Filter) -> BitMap:
         return self.domain(self._view, None, filter).offsets
+
+    def _found(self, filter: Filter) -> int:
+        return len(self._matching(filter))
 
     # What the executor asks: see ``Source``
 
@@ -312,12 +322,19 @@ class Collection:
         view = self.view
         return view if shard_keys is None else view.part(readable_shards(view.schema, shard_keys))
 
-    def query(self, query: Query) -> list[Hit]:
-        """Answer one query."""
+    def query(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """Answer each query."""
+        if self._strict is not None:
+            self._strict.query(self.view.schema, queries)
+        return [self._hits(query) for query in queries]
+
+    def _hits(self, query: Query) -> list[Hit]:
         return self._read(lambda executor: executor.hits(query), query.shard_keys)
 
     def query_groups(self, query: GroupQuery) -> list[Group]:
         """Answer a query in groups."""
+        if self._strict is not None:
+            self._strict.query_groups(self.view.schema, query)
         lookup = self._find(query.lookup_collection) if query.lookup_collection else None
         groups = self._read(lambda executor: group_hits(executor, query), query.query.shard_keys)
         if lookup is None:
@@ -329,10 +346,14 @@ class Collection:
 
     def matrix(self, query: MatrixQuery) -> Matrix:
         """Compare a random sample of points with each other."""
+        if self._strict is not None:
+            self._strict.matrix(self.view.schema, query)
         return self._read(lambda executor: compare(executor, query), query.shard_keys)
 
     def scroll(self, request: ScrollRequest) -> Page:
         """Return a page of points."""
+        if self._strict is not None:
+            self._strict.scroll(self.view.schema, request)
         limit, shown = request.limit, (request.with_payload, request.with_vectors)
 
         def read(executor: Executor) -> Page:
@@ -355,18 +376,24 @@ class Collection:
         shard_keys: ShardSelector | None = None,
     ) -> list[Record]:
         """Return the points that exist, each once, in the order asked."""
+        if self._strict is not None:
+            self._strict.retrieve(len(ids))
         with self._state:
             view = self._part(shard_keys)
             found = [view.offset(id) for id in dict.fromkeys(ids)]
         offsets = [offset for offset in found if offset is not None]
         return Executor(self, view).records(offsets, with_payload, with_vectors)
 
-    def count(self, filter: Filter | None, shard_keys: ShardSelector | None) -> int:
+    def count(self, filter: Filter | None, shard_keys: ShardSelector | None, *, exact: bool) -> int:
         """Count points."""
+        if self._strict is not None:
+            self._strict.count(self.view.schema, filter, exact=exact)
         return self._read(lambda executor: executor.allowed(filter).size, shard_keys)
 
     def facet(self, query: FacetQuery) -> list[FacetHit]:
         """Count points by payload value."""
+        if self._strict is not None:
+            self._strict.facet(self.view.schema, query)
 
         def read(executor: Executor) -> list[FacetHit]:
             view = executor.view
@@ -376,6 +403,11 @@ class Collection:
             return [FacetHit(value, count) for value, count in counts[: query.limit]]
 
         return self._read(read, query.shard_keys)
+
+    def check_timeout(self, seconds: float) -> None:
+        """Refuse a deadline that the limits do not allow."""
+        if self._strict is not None:
+            self._strict.timeout(seconds)
 
     def info(self, *, working: bool) -> CollectionInfo:
         """Report the state; ``working`` tells whether background work is due or under way."""

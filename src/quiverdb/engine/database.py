@@ -270,7 +270,7 @@ class EngineDatabase:
         return self._ask(name, lambda collection: collection.write(operations, wait=wait))
 
     def query(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
-        return self._ask(name, lambda collection: [collection.query(query) for query in queries])
+        return self._ask(name, lambda collection: collection.query(queries))
 
     def query_groups(self, name: str, query: GroupQuery) -> list[Group]:
         return self._ask(name, lambda collection: collection.query_groups(query))
@@ -297,13 +297,16 @@ class EngineDatabase:
         name: str,
         filter: Filter | None = None,
         *,
-        exact: bool = True,  # noqa: ARG002
+        exact: bool = True,
         shard_keys: ShardSelector | None = None,
     ) -> int:
-        return self._ask(name, lambda collection: collection.count(filter, shard_keys))
+        return self._ask(name, lambda collection: collection.count(filter, shard_keys, exact=exact))
 
     def facet(self, name: str, query: FacetQuery) -> list[FacetHit]:
         return self._ask(name, lambda collection: collection.facet(query))
+
+    def check_timeout(self, name: str, seconds: float) -> None:
+        self._ask(name, lambda collection: collection.check_timeout(seconds))
 
     def _require_open(self) -> None:
         if self._closed:

@@ -49,6 +49,14 @@ MAX_NUMBERS = 1 << 20
 """A multivector has fewer numbers than this, as in Qdrant."""
 MAX_SLOTS = 62
 MAX_DEPTH = 128
+_LIMITS_FROM_ONE = (
+    "max_query_limit", "max_timeout", "read_rate_limit", "write_rate_limit", "max_points_count",
+    "max_collection_vector_size_bytes", "max_collection_payload_size_bytes",
+)  # fmt: skip
+_LIMITS_FROM_ZERO = (
+    "search_max_hnsw_ef", "search_max_oversampling", "upsert_max_batchsize", "search_max_batchsize",
+    "filter_max_conditions", "condition_max_size", "max_payload_index_count",
+)  # fmt: skip
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -82,7 +90,7 @@ def check_spec(spec: CollectionSpec) -> None:
 
 
 def check_settings(spec: CollectionSpec) -> None:
-    """Reject graph and optimizer settings that are out of range."""
+    """Reject graph and optimizer settings and limits that are out of range."""
     for hnsw in (spec.hnsw, *(vector.hnsw for vector in spec.vectors.values())):
         if hnsw is not None:
             _check_range("m", hnsw.m, 0, 10_000)
@@ -91,6 +99,12 @@ def check_settings(spec: CollectionSpec) -> None:
     _check_range("deleted_threshold", spec.optimizers.deleted_threshold, 0, 1)
     for name in ("vacuum_min_vector_number", "indexing_threshold", "default_segment_number", "flush_interval_sec"):
         _check_range(name, getattr(spec.optimizers, name), 0, math.inf)
+    if spec.strict_mode is not None:
+        for name in _LIMITS_FROM_ONE:
+            _check_range(name, getattr(spec.strict_mode, name), 1, math.inf)
+        for name in _LIMITS_FROM_ZERO:
+            _check_range(name, getattr(spec.strict_mode, name), 0, math.inf)
+        _check_range("max_resident_memory_percent", spec.strict_mode.max_resident_memory_percent, 1, 100)
 
 
 def _check_range(name: str, value: float | None, low: float, high: float) -> None:

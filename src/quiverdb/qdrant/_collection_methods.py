@@ -181,6 +181,7 @@ class CollectionMethods(Connection):
     ) -> models.UpdateResult:
         """Add a named vector, which no point has yet."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             operation = create_vector(vector_name, vector_name_config)
             return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
 
@@ -194,6 +195,7 @@ class CollectionMethods(Connection):
     ) -> models.UpdateResult:
         """Drop a named vector and what points have stored under it."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             return update_result(self._database.write(collection_name, [DeleteVector(vector_name)], wait=wait)[0])
 
     def create_payload_index(
@@ -208,6 +210,7 @@ class CollectionMethods(Connection):
     ) -> models.UpdateResult:
         """Index the values at a payload key; ``field_type`` is the old name of ``field_schema``."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             schema = field_type if field_schema is None else field_schema
             if schema is None:
                 raise InvalidInputError("field_schema says what kind of index it shall be", field="field_schema")
@@ -224,4 +227,5 @@ class CollectionMethods(Connection):
     ) -> models.UpdateResult:
         """Drop the index over a payload key."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             return update_result(self._database.write(collection_name, [DeleteFieldIndex(field_name)], wait=wait)[0])

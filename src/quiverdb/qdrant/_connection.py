@@ -94,6 +94,11 @@ class Connection:
         self._database = _open(self._described)
         self._finalizer = weakref.finalize(self, _release, self._database, self._described)
 
+    def _check_timeout(self, collection_name: str, timeout: float | None) -> None:
+        """Refuse a deadline that the collection does not allow; any other one changes nothing here."""
+        if timeout is not None:
+            self._database.check_timeout(collection_name, timeout)
+
     @property
     def init_options(self) -> Mapping[str, Any]:
         """The arguments that the client was made with."""

@@ -3,12 +3,14 @@
 # ruff: noqa: ARG002 (arguments for clusters and deadlines change nothing on one node)
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 import msgspec
 from numpy.typing import NDArray
 
+from quiverdb.errors import RateLimitedError
 from quiverdb.model.point import Points as Columns
 from quiverdb.model.write import PointOperation, Upsert
 from quiverdb.qdrant import models
@@ -61,6 +63,7 @@ class PointMethods(Connection):
     ) -> models.UpdateResult:
         """Store points; a point that exists is replaced as a whole."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             operation = writes.upsert(points, update_filter, update_mode)
             return self._write(collection_name, operation, wait, shard_key_selector)
 
@@ -120,10 +123,10 @@ class PointMethods(Connection):
             self._upload(collection_name, batches, total, wait, template, progress)
 
     def _batch_size(self, collection_name: str, batch_size: int) -> int:
-        """Return the caller's batch size, or a larger one where the collection sets no limit."""
+        """Return the caller's batch size, or a larger one where the collection sets no limits."""
         size = number(batch_size, "batch_size", 1, _BATCH)
         limits = self._database.info(collection_name).spec.strict_mode
-        return size if limits is not None and limits.upsert_max_batchsize else max(size, _BATCH)
+        return size if limits is not None and limits.enabled else max(size, _BATCH)
 
     def _upload(
         self,
@@ -137,10 +140,22 @@ class PointMethods(Connection):
         """Store batches, each on the terms of ``template``."""
         done = 0
         for batch in batches:
-            self._database.write(collection_name, [msgspec.structs.replace(template, points=batch)], wait=wait)
+            self._store(collection_name, msgspec.structs.replace(template, points=batch), wait)
             done += len(batch.ids)
             if progress is not None:
                 progress(done, total)
+
+    def _store(self, collection_name: str, batch: Upsert, wait: bool) -> None:
+        """Store one batch of an upload, as soon as the collection's rate of writes allows."""
+        while True:
+            try:
+                self._database.write(collection_name, [batch], wait=wait)
+            except RateLimitedError as error:
+                if error.retry_after is None:
+                    raise
+                time.sleep(error.retry_after)
+            else:
+                return
 
     def update_vectors(
         self,
@@ -154,6 +169,7 @@ class PointMethods(Connection):
     ) -> models.UpdateResult:
         """Replace the given vectors of points and keep their other vectors."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             operation = writes.update_vectors(points, update_filter)
             return self._write(collection_name, operation, wait, shard_key_selector)
 
@@ -169,6 +185,7 @@ class PointMethods(Connection):
     ) -> models.UpdateResult:
         """Delete vectors of points by name."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             return self._write(collection_name, writes.delete_vectors(vectors, points), wait, shard_key_selector)
 
     def delete(
@@ -182,6 +199,7 @@ class PointMethods(Connection):
     ) -> models.UpdateResult:
         """Delete points."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             return self._write(collection_name, writes.delete(points_selector), wait, shard_key_selector)
 
     def set_payload(
@@ -197,6 +215,7 @@ class PointMethods(Connection):
     ) -> models.UpdateResult:
         """Merge values into the payloads of points, or into the object at ``key``; a null removes its key."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             return self._write(collection_name, writes.set_payload(payload, points, key), wait, shard_key_selector)
 
     def overwrite_payload(
@@ -211,6 +230,7 @@ class PointMethods(Connection):
     ) -> models.UpdateResult:
         """Replace the payloads of points."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             return self._write(collection_name, writes.overwrite_payload(payload, points), wait, shard_key_selector)
 
     def delete_payload(
@@ -225,6 +245,7 @@ class PointMethods(Connection):
     ) -> models.UpdateResult:
         """Delete keys from the payloads of points."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             return self._write(collection_name, writes.delete_payload(keys, points), wait, shard_key_selector)
 
     def clear_payload(
@@ -238,6 +259,7 @@ class PointMethods(Connection):
     ) -> models.UpdateResult:
         """Delete the payloads of points."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             return self._write(collection_name, writes.clear_payload(points_selector), wait, shard_key_selector)
 
     def batch_update_points(
@@ -250,6 +272,7 @@ class PointMethods(Connection):
     ) -> list[models.UpdateResult]:
         """Apply all operations, in order, or none."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             operations = [writes.operation(operation) for operation in update_operations]
             return [update_result(result) for result in self._database.write(collection_name, operations, wait=wait)]
 
@@ -265,6 +288,7 @@ class PointMethods(Connection):
     ) -> list[models.Record]:
         """Return the points with these ids that exist."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             shards = shard_selector(shard_key_selector)
             payload = queries.payload_selector(with_payload, default=True)
             vectors = queries.vector_selector(with_vectors)
@@ -286,6 +310,7 @@ class PointMethods(Connection):
     ) -> tuple[list[models.Record], PointId | None]:
         """Return a page of points, and the ``offset`` of the next page."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             request = queries.scroll(
                 filter=scroll_filter,
                 limit=limit,
@@ -307,6 +332,7 @@ class PointMethods(Connection):
     ) -> models.CountResult:
         """Count the points that a filter lets through."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             filter, shards = filter_of(count_filter), shard_selector(shard_key_selector)
             counted = self._database.count(collection_name, filter, exact=exact, shard_keys=shards)
             return models.CountResult(count=counted)
@@ -324,5 +350,6 @@ class PointMethods(Connection):
     ) -> models.FacetResponse:
         """Return the most frequent values at a payload key, and how many points have each."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             request = queries.facet(key, filter=facet_filter, limit=limit, exact=exact, shard_key=shard_key_selector)
             return facet_response(self._database.facet(collection_name, request))

@@ -63,6 +63,7 @@ class QueryMethods(Connection):
         if query_points is not None:
             return self.query_batch_points(collection_name, query_points)  # type: ignore[return-value]
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             request = queries.query(
                 query,
                 using=using,
@@ -88,6 +89,7 @@ class QueryMethods(Connection):
     ) -> list[models.QueryResponse]:
         """Answer several queries."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             batch = [queries.query_request(request) for request in requests]
             return [query_response(hits) for hits in self._database.query(collection_name, batch)]
 
@@ -113,6 +115,7 @@ class QueryMethods(Connection):
     ) -> models.GroupsResult:
         """Return the points that answer a query best, grouped by the values at a payload key."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             request = queries.query(
                 query,
                 using=using,
@@ -142,6 +145,7 @@ class QueryMethods(Connection):
     ) -> models.SearchMatrixPairsResponse:
         """Return the nearest neighbours within a random sample, as pairs of ids."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             request = queries.matrix(
                 using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
             )
@@ -160,6 +164,7 @@ class QueryMethods(Connection):
     ) -> models.SearchMatrixOffsetsResponse:
         """Return the nearest neighbours within a random sample, as a sparse matrix."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             request = queries.matrix(
                 using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
             )
@@ -182,6 +187,7 @@ class QueryMethods(Connection):
     ) -> list[models.ScoredPoint]:
         """Return the points nearest to a vector, given alone or as a pair of its name and itself."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             using, vector = named_vector(query_vector)
             request = queries.query(
                 vector,
@@ -218,6 +224,7 @@ class QueryMethods(Connection):
     ) -> list[models.ScoredPoint]:
         """Return the points that are like the positive examples and unlike the negative ones."""
         with api_errors:
+            self._check_timeout(collection_name, timeout)
             request = queries.query(
                 recommend_query(positive, negative, strategy),
                 using=using,

@@ -1,17 +1,27 @@
 """Errors of the model become errors of the Qdrant API, by one table.
 
 ``NotFoundError``, ``InvalidInputError`` and ``AlreadyExistsError`` become ``UnexpectedResponse`` with the status and
-body that a server answers, and so does the ``RecursionError`` that a request causes which contains itself; all other
-errors pass as they are.
+body that a server answers, ``RateLimitedError`` becomes ``ResourceExhaustedResponse``, and an ``UnexpectedResponse``
+when no waiting helps. The ``RecursionError`` of a request that contains itself is a wrong input too; all other errors
+pass as they are.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from http import HTTPStatus
 from types import TracebackType
 
-from quiverdb.errors import AlreadyExistsError, InvalidInputError, NotFoundError, QuiverError
+from quiverdb.errors import (
+    AlreadyExistsError,
+    InvalidInputError,
+    LimitError,
+    NotFoundError,
+    QuiverError,
+    RateLimitedError,
+)
+from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 
 __all__ = ["api_errors", "unexpected_response"]
@@ -19,7 +29,9 @@ __all__ = ["api_errors", "unexpected_response"]
 _STATUSES: tuple[tuple[type[QuiverError], HTTPStatus, str], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND, "Not found"),
     (AlreadyExistsError, HTTPStatus.CONFLICT, "Wrong input"),
+    (LimitError, HTTPStatus.BAD_REQUEST, "Bad request"),
     (InvalidInputError, HTTPStatus.BAD_REQUEST, "Wrong input"),
+    (RateLimitedError, HTTPStatus.TOO_MANY_REQUESTS, "Rate limiting exceeded"),
 )
 
 
@@ -30,10 +42,19 @@ def unexpected_response(error: BaseException | None) -> UnexpectedResponse | Non
     for kind, status, prefix in _STATUSES:
         if isinstance(error, kind):
             body = {"status": {"error": f"{prefix}: {error}"}, "time": 0.0}
-            return UnexpectedResponse(
-                status.value, status.phrase, json.dumps(body).encode(), {"content-type": "application/json"}
-            )
+            headers = {"content-type": "application/json"}
+            if isinstance(error, RateLimitedError) and error.retry_after is not None:
+                headers["retry-after"] = str(math.ceil(error.retry_after))
+            return UnexpectedResponse(status.value, status.phrase, json.dumps(body).encode(), headers)
     return None
+
+
+def _raised(response: UnexpectedResponse) -> Exception:
+    """Return what the client raises: an error of its own when the server says when to try again."""
+    wait = response.headers.get("retry-after")
+    if wait is None:
+        return response
+    return ResourceExhaustedResponse(response.structured()["status"]["error"], int(wait))
 
 
 class _ApiErrors:
@@ -46,7 +67,7 @@ class _ApiErrors:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if exc_type is not None and (response := unexpected_response(exc)) is not None:
-            raise response from exc
+            raise _raised(response) from exc
 
 
 api_errors = _ApiErrors()

@@ -88,3 +88,19 @@ def query(
         from quiverdb.cli.query import Question, show_answer
 
         show_answer(client, collection, Question(text, vector, id, filter, limit, using))
+
+
+@app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
+def run(
+    target: Annotated[
+        str, typer.Argument(help="Script, or name of a module with -m.", metavar="PROGRAM", show_default=False)
+    ],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Arguments of the program.", metavar="ARGS...", show_default=False)
+    ] = None,
+    module: Annotated[bool, typer.Option("-m", help="Run a module, as python -m does.")] = False,
+) -> None:
+    """Run a Python program written for another database; its import of qdrant_client finds QuiverDB."""
+    from quiverdb.cli.run import run_program
+
+    raise typer.Exit(run_program(target, arguments or (), as_module=module))

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quiverdb.qdrant import http, models
+    from quiverdb.qdrant._async_client import AsyncQdrantClient
     from quiverdb.qdrant._client import QdrantClient
 
-__all__ = ["QdrantClient", "http", "models"]
+__all__ = ["AsyncQdrantClient", "QdrantClient", "http", "models"]
 
-_MODULES = {"QdrantClient": "quiverdb.qdrant._client"}
+_MODULES = {
+    "AsyncQdrantClient": "quiverdb.qdrant._async_client",
+    "QdrantClient": "quiverdb.qdrant._client",
+}
 """Where names are that are no modules themselves."""
 
 

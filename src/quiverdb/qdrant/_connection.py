@@ -7,10 +7,13 @@ import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from quiverdb.database import Database
 from quiverdb.errors import ClosedError, InvalidInputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from quiverdb.qdrant.official.local import QdrantLocal
 
 __all__ = ["API_VERSION", "Connection"]
 
@@ -98,6 +101,13 @@ class Connection:
         """Refuse a deadline that the collection does not allow; any other one changes nothing here."""
         if timeout is not None:
             self._database.check_timeout(collection_name, timeout)
+
+    @property
+    def _client(self) -> QdrantLocal:
+        """What programs look at to learn whether the database is embedded."""
+        from quiverdb.qdrant.official.local import QdrantLocal
+
+        return QdrantLocal.of(self)
 
     @property
     def init_options(self) -> Mapping[str, Any]:

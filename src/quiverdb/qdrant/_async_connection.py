@@ -1,0 +1,118 @@
+"""The asynchronous client's connection: calls go in on the event loop, and run on threads of the client's own.
+
+A method of ``AsyncQdrantClient`` hands the whole synchronous call to ``_run``: reading the request, the work on the
+database and building the answer. The event loop only waits. FAISS, the disk and the numeric parts give the
+interpreter up, so calls overlap.
+
+A cancelled call that has not begun never does; one that runs comes to its end unheard, so that the database is
+whole either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+
+from quiverdb.errors import ClosedError
+from quiverdb.qdrant._client import QdrantClient
+
+if TYPE_CHECKING:
+    from quiverdb.qdrant.official.local import AsyncQdrantLocal
+
+__all__ = ["AsyncConnection"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS = 4
+"""More threads than cores keep these busy while some wait for the disk; many more fight over the interpreter."""
+
+
+class AsyncConnection:
+    """Run the methods of a synchronous client on threads."""
+
+    def __init__(self, client: QdrantClient) -> None:
+        self._sync = client
+        self._pool = ThreadPoolExecutor(_THREADS, "quiverdb-async")
+        self._process = os.getpid()
+        self._closed = False
+        self._begun: set[Future[Any]] = set()
+
+    async def _run(self, method: Callable[Concatenate[QdrantClient, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the method of the synchronous client returns; the one way from this client to its work."""
+        return await asyncio.wrap_future(self._submit(partial(method, self._sync, *args, **kwargs)))
+
+    def _begin(
+        self, method: Callable[Concatenate[QdrantClient, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T]:
+        """Begin a method that the official client has as a plain function, so that nobody needs to await it.
+
+        Later calls wait until it is done. Outside of an event loop nothing begins before it is awaited.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._run(method, *args, **kwargs)
+        begun = self._submit(partial(method, self._sync, *args, **kwargs))
+        self._begun.add(begun)
+        begun.add_done_callback(self._begun.discard)
+        return asyncio.wrap_future(begun)
+
+    def _submit(self, call: Callable[[], T]) -> Future[T]:
+        if self._closed or self._process != os.getpid():
+            raise ClosedError(f"{self!r} was closed, or left behind by a fork: make a new client")
+        if self._begun:
+            call = partial(_after, tuple(self._begun), call)
+        return self._pool.submit(copy_context().run, call)
+
+    @staticmethod
+    async def _ask(method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a method of the class, which needs no client."""
+        return await asyncio.to_thread(method, *args, **kwargs)
+
+    @property
+    def _client(self) -> AsyncQdrantLocal:
+        """What programs look at to learn whether the database is embedded."""
+        from quiverdb.qdrant.official.local import AsyncQdrantLocal
+
+        return AsyncQdrantLocal.of(self)
+
+    @property
+    def init_options(self) -> Mapping[str, Any]:
+        """The arguments that the client was made with."""
+        return self._sync.init_options
+
+    async def close(self, grpc_grace: float | None = None) -> None:
+        """Let the calls under way come to their end, then close the database; a second call does nothing."""
+        self._closed = True
+        await asyncio.to_thread(self._close, grpc_grace)
+
+    def _close(self, grpc_grace: float | None) -> None:
+        if self._process == os.getpid():
+            self._pool.shutdown()
+        self._sync.close(grpc_grace)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._sync).replace(type(self._sync).__name__, type(self).__name__, 1)
+
+
+def _after(begun: tuple[Future[Any], ...], call: Callable[[], T]) -> T:
+    wait(begun)
+    return call()

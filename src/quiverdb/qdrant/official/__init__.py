@@ -1,0 +1,61 @@
+"""What only programs written for the official package ask for, and where each of that package's modules is found.
+
+``quiverdb.dropin`` reads the two tables. A module stands for those of QuiverDB whose names it offers, the first one
+first; a package that offers none of its own stands for none.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LATER", "MODULES"]
+
+_HERE = "quiverdb.qdrant"
+
+MODULES: dict[str, tuple[str, ...]] = {
+    "": (_HERE,),
+    "_pydantic_compat": (f"{_HERE}.official.pydantic_compat",),
+    "async_client_base": (f"{_HERE}.official.bases",),
+    "async_qdrant_client": (_HERE,),
+    "async_qdrant_fastembed": (f"{_HERE}.official.fastembed",),
+    "async_qdrant_remote": (f"{_HERE}.official.remote",),
+    "client_base": (f"{_HERE}.official.bases",),
+    "common": (),
+    "common.client_exceptions": (f"{_HERE}.common.client_exceptions",),
+    "common.client_warnings": (f"{_HERE}.official.client_warnings",),
+    "common.version_check": (f"{_HERE}.official.version_check",),
+    "connection": (f"{_HERE}.official.remote",),
+    "context_headers": (f"{_HERE}.official.context_headers",),
+    "conversions": (),
+    "conversions.common_types": (f"{_HERE}.official.common_types", f"{_HERE}.models"),
+    "fastembed_common": (f"{_HERE}.official.fastembed",),
+    "http": (f"{_HERE}.http",),
+    "http.exceptions": (f"{_HERE}.http.exceptions",),
+    "http.models": (f"{_HERE}.models",),
+    "http.models.models": (f"{_HERE}.models",),
+    "hybrid": (),
+    "hybrid.fusion": (f"{_HERE}.official.fusion",),
+    "local": (),
+    "local.async_qdrant_local": (f"{_HERE}.official.local",),
+    "local.datetime_utils": (f"{_HERE}.official.values",),
+    "local.order_by": (f"{_HERE}.official.values",),
+    "local.qdrant_local": (f"{_HERE}.official.local",),
+    "local.sparse": (f"{_HERE}.official.values",),
+    "models": (f"{_HERE}.models",),
+    "qdrant_client": (_HERE,),
+    "qdrant_fastembed": (f"{_HERE}.official.fastembed",),
+    "qdrant_remote": (f"{_HERE}.official.remote",),
+    "uploader": (),
+    "uploader.uploader": (f"{_HERE}.official.uploader",),
+}
+"""Modules of the official package, and the modules that stand in for each."""
+
+LATER: dict[str, str] = {
+    "auth": "remote servers",
+    "auth.bearer_auth": "remote servers",
+    "conversions.conversion": "gRPC",
+    "grpc": "gRPC",
+    "http.api": "remote servers",
+    "http.api_client": "remote servers",
+    "uploader.grpc_uploader": "gRPC",
+    "uploader.rest_uploader": "remote servers",
+}
+"""Modules of the official package that stand in for none yet, and what they wait for."""

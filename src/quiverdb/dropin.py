@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -94,11 +94,11 @@ class _Package:
     set_aside: Mapping[str, ModuleType]
 
 
-@dataclass
 class _Finder(MetaPathFinder):
     """Find the modules of the packages that are stood in for."""
 
-    packages: dict[str, _Package] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.packages: dict[str, _Package] = {}
 
     def find_spec(
         self,

@@ -27,7 +27,7 @@ def run_program(target: str, arguments: Sequence[str], *, as_module: bool) -> in
         if as_module:
             runpy.run_module(target, run_name="__main__", alter_sys=True)
         else:
-            runpy.run_path(target, run_name="__main__")
+            runpy.run_path(str(Path(target).absolute()), run_name="__main__")
     except KeyboardInterrupt as error:
         _show(error)
         return _INTERRUPTED

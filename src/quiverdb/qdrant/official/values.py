@@ -10,6 +10,7 @@ from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
 
 __all__ = [
+    "copy_sparse_vector",
     "datetime_to_microseconds",
     "empty_sparse_vector",
     "is_sorted",
@@ -65,6 +66,11 @@ def to_order_value(value: object) -> int | float | None:
 def empty_sparse_vector() -> models.SparseVector:
     """Return a sparse vector without entries."""
     return models.SparseVector(indices=[], values=[])
+
+
+def copy_sparse_vector(vector: models.SparseVector) -> models.SparseVector:
+    """Return a sparse vector with lists of its own."""
+    return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
 
 
 def is_sorted(vector: models.SparseVector) -> bool:

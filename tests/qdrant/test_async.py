@@ -23,7 +23,7 @@ from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 
 TOOLS = Path(__file__).parents[2] / "tools"
 DOT = models.VectorParams(size=2, distance=models.Distance.DOT)
-PLAIN = {"upload_collection", "upload_points"}
+PLAIN = {name for name in dir(QdrantClient) if name.startswith("upload_")}
 """Methods that begin at once and return what can be awaited."""
 
 

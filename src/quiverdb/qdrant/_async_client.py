@@ -36,6 +36,7 @@ class AsyncQdrantClient(AsyncConnection):
 
     Arguments, answers and errors are those of ``QdrantClient``. The work is done on threads of the client, where
     callbacks and iterables that are passed run too. A cancelled call has either not begun or comes to its end.
+    Making a client opens its folder there and then, which takes a moment for a large one.
     ``upload_points`` and ``upload_collection`` begin at once, awaited or not, and later calls wait for them.
 
     >>> import asyncio

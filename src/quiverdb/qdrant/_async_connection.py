@@ -65,11 +65,15 @@ class AsyncConnection:
         return asyncio.wrap_future(begun)
 
     def _submit(self, call: Callable[[], T]) -> Future[T]:
+        gone = f"{self!r} was closed, or left behind by a fork: make a new client"
         if self._closed or self._process != os.getpid():
-            raise ClosedError(f"{self!r} was closed, or left behind by a fork: make a new client")
+            raise ClosedError(gone)
         if self._begun:
             call = partial(_after, tuple(self._begun), call)
-        return self._pool.submit(copy_context().run, call)
+        try:
+            return self._pool.submit(copy_context().run, call)
+        except RuntimeError as error:  # another thread closes the client at this moment
+            raise ClosedError(gone) from error
 
     @staticmethod
     async def _ask(method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

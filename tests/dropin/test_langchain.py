@@ -28,6 +28,6 @@ def test_langchain_gets_the_same_answers(tmp_path: Path) -> None:
     (ours, errors), (theirs, _) = [process.communicate() for process in running]
     assert errors == ""
     got, want = facts(ours), facts(theirs)
-    assert len(want) == 17
+    assert len(want) == 18
     assert got == want
     assert (tmp_path / "ours" / "manifest.json").exists(), "it was QuiverDB that stored the points"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from quiverdb.engine.score.fusion import reciprocal_rank
+from quiverdb.engine.score.distance import Offsets
+from quiverdb.engine.score.fusion import normalized_scores, reciprocal_rank
+from quiverdb.model.point import FloatArray
 from quiverdb.qdrant import models
 from quiverdb.qdrant.errors import api_errors
 
@@ -30,9 +31,7 @@ def reciprocal_rank_fusion(
     """
     points, numbered = _numbered(responses)
     with api_errors:
-        found, scores = reciprocal_rank(numbered, ranking_constant_k, weights)
-    best = np.lexsort((found, -scores))[:limit]
-    return [points[found[place]].model_copy(update={"score": float(scores[place])}) for place in best]
+        return _best(points, *reciprocal_rank(numbered, ranking_constant_k, weights), limit)
 
 
 def distribution_based_score_fusion(responses: Sequence[_Hits], limit: int) -> list[models.ScoredPoint]:
@@ -43,14 +42,11 @@ def distribution_based_score_fusion(responses: Sequence[_Hits], limit: int) -> l
     [0.67, 0.5]
     """
     points, numbered = _numbered(responses)
-    sums = np.zeros(len(points), np.float64)
-    for places, response in zip(numbered, responses, strict=True):
-        np.add.at(sums, places, _normalized(np.array([hit.score for hit in response], np.float64)))
-    best = np.argsort(-sums, kind="stable")[:limit]
-    return [points[place].model_copy(update={"score": float(sums[place])}) for place in best]
+    scores = [np.array([hit.score for hit in response], np.float32) for response in responses]
+    return _best(points, *normalized_scores(numbered, scores), limit)
 
 
-def _numbered(responses: Sequence[_Hits]) -> tuple[list[models.ScoredPoint], list[NDArray[np.int64]]]:
+def _numbered(responses: Sequence[_Hits]) -> tuple[list[models.ScoredPoint], list[Offsets]]:
     """Return the distinct points in the order they are met, and each response as places among them."""
     points: dict[models.ExtendedPointId, models.ScoredPoint] = {}
     for response in responses:
@@ -60,9 +56,8 @@ def _numbered(responses: Sequence[_Hits]) -> tuple[list[models.ScoredPoint], lis
     return list(points.values()), [np.array([places[hit.id] for hit in part], np.int64) for part in responses]
 
 
-def _normalized(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    deviation = float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
-    if deviation == 0.0:
-        return np.full(len(scores), 0.5)
-    low = float(scores.mean()) - 3 * deviation
-    return (scores - low) / (6 * deviation)
+def _best(
+    points: Sequence[models.ScoredPoint], found: Offsets, scores: FloatArray, limit: int
+) -> list[models.ScoredPoint]:
+    best = np.lexsort((found, -scores))[:limit]
+    return [points[found[place]].model_copy(update={"score": float(scores[place])}) for place in best]

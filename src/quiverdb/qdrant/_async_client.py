@@ -837,3 +837,39 @@ class AsyncQdrantClient(AsyncConnection):
             shard_key_selector,
             timeout,
         )
+
+    async def create_shard_key(
+        self,
+        collection_name: str,
+        shard_key: models.ShardKey,
+        shards_number: int | None = None,
+        replication_factor: int | None = None,
+        placement: Sequence[int] | None = None,
+        *,
+        initial_state: models.ReplicaState | str | None = None,
+        timeout: int | None = None,
+    ) -> bool:
+        """Add a part to a collection; points are stored in it under its key.
+
+        The part is ready at once. How many shards and replicas it has, and where, changes nothing on one node.
+        """
+        return await self._run(
+            QdrantClient.create_shard_key,
+            collection_name,
+            shard_key,
+            shards_number,
+            replication_factor,
+            placement,
+            initial_state=initial_state,
+            timeout=timeout,
+        )
+
+    async def delete_shard_key(
+        self, collection_name: str, shard_key: models.ShardKey, *, timeout: int | None = None
+    ) -> bool:
+        """Drop a part of a collection and the points in it."""
+        return await self._run(QdrantClient.delete_shard_key, collection_name, shard_key, timeout=timeout)
+
+    async def list_shard_keys(self, collection_name: str) -> models.ShardKeysResponse:
+        """List the keys of the parts of a collection."""
+        return await self._run(QdrantClient.list_shard_keys, collection_name)

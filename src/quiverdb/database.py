@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
@@ -22,6 +23,8 @@ from quiverdb.model.query import (
 )
 from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
 from quiverdb.model.shard import ShardKey, ShardSelector
+from quiverdb.model.snapshot import Snapshot
+from quiverdb.model.work import WorkReport
 from quiverdb.model.write import WriteOperation
 
 __all__ = ["AliasChange", "Database", "ScrollRequest"]
@@ -133,6 +136,44 @@ class Database(Protocol):
 
     def check_timeout(self, name: str, seconds: float) -> None:
         """Raise ``LimitError`` if a collection allows no request to take so long."""
+
+    def work(self, name: str) -> WorkReport:
+        """Report the background work on a collection: under way, waiting, and done."""
+
+    def peer(self) -> int:
+        """Return the number that this database goes by among the nodes of a cluster; it stays the same."""
+
+    def create_snapshot(
+        self, collection: str | None = None, *, shard: int | None = None, wait: bool = True
+    ) -> Snapshot | None:
+        """Write a snapshot of a collection, of one shard of it, or of everything.
+
+        It holds what was committed when the call began; writes go on meanwhile. Without ``wait`` it is written in
+        the background and None returned.
+        """
+
+    def snapshots(self, collection: str | None = None, *, shard: int | None = None) -> list[Snapshot]:
+        """List the snapshots of a collection, of a shard, or of everything."""
+
+    def delete_snapshot(self, collection: str | None, name: str, *, shard: int | None = None) -> None:
+        """Delete a snapshot."""
+
+    def recover_snapshot(
+        self,
+        collection: str | None,
+        location: str | os.PathLike[str],
+        *,
+        shard: int | None = None,
+        checksum: str | None = None,
+        wait: bool = True,
+    ) -> None:
+        """Make a collection what a snapshot holds, or everything (``collection=None``) what a full one holds.
+
+        A collection that does not exist is created; what there was before is replaced at once or, if anything is
+        wrong with the snapshot, left as it is. The location is the name of a snapshot of this database, a path, or a
+        ``file://`` URL; ``checksum`` is the SHA-256 that the file must have. Without ``wait`` it is done in the
+        background.
+        """
 
     def close(self) -> None:
         """Finish background work and release files and locks; a second call does nothing."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import msgspec
 import numpy as np
@@ -122,6 +122,11 @@ class Collection:
     def closed(self) -> bool:
         """Whether the collection was deleted, or its database closed."""
         return self._closed
+
+    @property
+    def segment_id(self) -> UUID:
+        """What names the segment of this epoch, here and after the database was opened again."""
+        return uuid5(NAMESPACE_OID, f"{self.name}/{self.segment.schema.created_at}/{self.segment.epoch}")
 
     def _require_open(self) -> None:
         if self._closed:

@@ -118,11 +118,11 @@ def _switch(
         if collection.segment is not old or now.schema != view.schema:
             return False
         came = to_array(now.live - view.live)
-        changed = _changed(view, now, kept)
+        alive = np.isin(kept, to_array(now.live), assume_unique=True)
+        changed = np.flatnonzero(alive & (view.rows[kept] != now.rows[kept]))
         _copy(now, came, new)
         _rewrite(now, kept[changed], changed, new)
-        dead = np.flatnonzero(~np.isin(kept, to_array(now.live), assume_unique=True))
-        new.remove(dead.tolist())
+        new.remove(np.flatnonzero(~alive).tolist())
         new.sequence = now.sequence
         new.graphs = saved
         new.index_rows()
@@ -140,13 +140,6 @@ def _switch(
         )
         collection.swap(commit, new)
     return True
-
-
-def _changed(before: View, now: View, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the places in ``kept`` whose rows changed where they were and still live."""
-    different = before.rows[kept] != now.rows[kept]
-    alive = np.isin(kept, to_array(now.live), assume_unique=True)
-    return np.flatnonzero(different & alive)
 
 
 def _rewrite(now: View, offsets: npt.NDArray[np.int64], places: npt.NDArray[np.int64], new: Segment) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import threading
@@ -13,24 +14,31 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from quiverdb.database import AliasChange, ScrollRequest
 from quiverdb.engine import opening
+from quiverdb.engine.background import Background
 from quiverdb.engine.collection import Collection
 from quiverdb.engine.optimizer import Optimizer
 from quiverdb.engine.schema import new_schema
+from quiverdb.engine.shelf import Shelf, check_sha256
+from quiverdb.engine.snapshot import Image, blamed_on, check_same_vectors, in_memory, open_image, write_images
+from quiverdb.engine.storage.archive import ArchiveReader, open_archive
 from quiverdb.engine.storage.files import storage_error
+from quiverdb.engine.storage.home import COLLECTIONS, Home
 from quiverdb.engine.storage.lock import WriterLock
 from quiverdb.engine.storage.manifest import Manifest, read_manifest, sync_folder, write_manifest
 from quiverdb.engine.validate import check_name, check_spec
-from quiverdb.errors import AlreadyExistsError, ClosedError, CorruptionError, NotFoundError
+from quiverdb.errors import AlreadyExistsError, ClosedError, CorruptionError, InvalidInputError, NotFoundError
 from quiverdb.model.collection import CollectionInfo, CollectionPatch, CollectionSpec
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import PointId
 from quiverdb.model.query import FacetQuery, GroupQuery, MatrixQuery, PayloadSelector, Query, VectorSelector
 from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
 from quiverdb.model.shard import ShardKey, ShardSelector
+from quiverdb.model.snapshot import Snapshot
+from quiverdb.model.work import WorkReport
 from quiverdb.model.write import WriteOperation
 
 __all__ = ["EngineDatabase"]
@@ -38,8 +46,9 @@ __all__ = ["EngineDatabase"]
 _T = TypeVar("_T")
 
 MEMORY = ":memory:"
-_COLLECTIONS = "collections"
 _OWN = re.compile("[0-9a-f]{32}")
+_ATTEMPTS = 3
+"""A collection that is replaced under a request is asked anew."""
 
 _shared: dict[Path, EngineDatabase] = {}
 _bookkeeping = threading.RLock()
@@ -77,7 +86,11 @@ class EngineDatabase:
         self._shares = 1
         self._closed = False
         self._lock: WriterLock | None = None
+        self._peer = random.randrange(1, 1 << 53)  # noqa: S311 (a name and no secret; JSON numbers are exact up to it)
         self._optimizer = Optimizer(lambda: list(self._collections.values()))
+        self._background = Background()
+        self._home = Home(folder)
+        self._shelf = Shelf(self._home, self.peer)
         if folder is not None:
             self._load(folder)
         _alive.add(self)
@@ -105,7 +118,7 @@ class EngineDatabase:
 
     def _load(self, folder: Path) -> None:
         try:
-            (folder / _COLLECTIONS).mkdir(parents=True, exist_ok=True)
+            (folder / COLLECTIONS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, folder) from error
         self._lock = WriterLock(folder)
@@ -114,13 +127,17 @@ class EngineDatabase:
             if manifest is None:
                 self._require_empty(folder)
                 manifest = Manifest()
-                write_manifest(folder, manifest)
             self._aliases, self._folders = dict(manifest.aliases), dict(manifest.collections)
+            if manifest.peer:
+                self._peer = manifest.peer
+            else:
+                self._write_manifest(self._folders, self._aliases)
             for name, part in self._folders.items():
                 self._collections[name] = opening.open_collection(
-                    name, folder / _COLLECTIONS / part, find=self._find, notify=self._optimizer.notify
+                    name, folder / COLLECTIONS / part, find=self._find, notify=self._optimizer.notify
                 )
             self._remove_orphans(folder)
+            self._shelf.remove_unfinished()
         except BaseException:
             for collection in self._collections.values():
                 collection.close()
@@ -131,7 +148,7 @@ class EngineDatabase:
 
     def _require_empty(self, folder: Path) -> None:
         """Refuse a folder that has collections and no manifest: it is damaged, or of something else."""
-        if any((folder / _COLLECTIONS).iterdir()):
+        if any((folder / COLLECTIONS).iterdir()):
             path = folder / "manifest.json"
             raise CorruptionError(
                 f"{path} is missing although there are collections: restore it from a backup, or use another folder",
@@ -141,7 +158,7 @@ class EngineDatabase:
     def _remove_orphans(self, folder: Path) -> None:
         """Delete the folders of collections whose creation or deletion a crash cut short."""
         known = set(self._folders.values())
-        for part in (folder / _COLLECTIONS).iterdir():
+        for part in (folder / COLLECTIONS).iterdir():
             if part.name not in known and _OWN.fullmatch(part.name):
                 shutil.rmtree(part, ignore_errors=True)
 
@@ -154,12 +171,13 @@ class EngineDatabase:
         return found
 
     def _ask(self, name: str, ask: Callable[[Collection], _T]) -> _T:
-        try:
-            return ask(self._find(name))
-        except ClosedError as error:
-            if self._closed:
-                raise
-            raise _missing(name) from error  # another thread has deleted it meanwhile
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return ask(self._find(name))
+            except ClosedError:
+                if self._closed:
+                    raise  # otherwise another thread has deleted or replaced the collection meanwhile
+        return ask(self._find(name))
 
     @property
     def _described(self) -> str:
@@ -167,7 +185,7 @@ class EngineDatabase:
 
     def _write_manifest(self, folders: dict[str, str], aliases: dict[str, str]) -> None:
         if self.folder is not None:
-            write_manifest(self.folder, Manifest(folders, aliases))
+            write_manifest(self.folder, Manifest(folders, aliases, self._peer))
         self._folders, self._aliases = folders, aliases
 
     def create_collection(self, name: str, spec: CollectionSpec) -> None:
@@ -178,7 +196,7 @@ class EngineDatabase:
             if name in self._collections or name in self._aliases:
                 raise AlreadyExistsError(f"Collection `{name}` already exists!", kind="collection", name=name)
             part = uuid.uuid4().hex
-            folder = None if self.folder is None else self.folder / _COLLECTIONS / part
+            folder = None if self.folder is None else self.folder / COLLECTIONS / part
             collection = opening.create_collection(
                 name, folder, new_schema(spec, time.time()), find=self._find, notify=self._optimizer.notify
             )
@@ -209,9 +227,7 @@ class EngineDatabase:
             part = self._folders.get(name)
             self._write_manifest(folders, aliases)
             del self._collections[name]
-        collection.close()
-        if self.folder is not None and part is not None:
-            shutil.rmtree(self.folder / _COLLECTIONS / part, ignore_errors=True)
+        self._discard(collection, part)
         return True
 
     def collection_names(self) -> list[str]:
@@ -308,6 +324,126 @@ class EngineDatabase:
     def check_timeout(self, name: str, seconds: float) -> None:
         self._ask(name, lambda collection: collection.check_timeout(seconds))
 
+    def work(self, name: str) -> WorkReport:
+        return self._ask(name, self._optimizer.report)
+
+    def peer(self) -> int:
+        self._require_open()
+        return self._peer
+
+    # Snapshots
+
+    def create_snapshot(
+        self, collection: str | None = None, *, shard: int | None = None, wait: bool = True
+    ) -> Snapshot | None:
+        name = self._snapshot_owner(collection, shard)
+        with self._mutex:
+            chosen = self._collections if name is None else {name: self._find(name)}
+            aliases = self._aliases if name is None else {}
+            images = ExitStack()
+            with images:
+                taken = {key: images.enter_context(Image(value)) for key, value in chosen.items()}
+                kept = images.pop_all()
+
+        def write() -> Snapshot:
+            kind: Literal["full", "collection"] = "full" if name is None else "collection"
+            with kept:
+                return self._shelf.put(name, shard, lambda path: write_images(path, kind, taken, aliases, self._home))
+
+        if wait:
+            return write()
+        self._background.start(f"a snapshot of {name or 'everything'}", write)
+        return None
+
+    def snapshots(self, collection: str | None = None, *, shard: int | None = None) -> list[Snapshot]:
+        return self._shelf.list(self._snapshot_owner(collection, shard), shard)
+
+    def delete_snapshot(self, collection: str | None, name: str, *, shard: int | None = None) -> None:
+        self._shelf.delete(self._snapshot_owner(collection, shard), shard, name)
+
+    def recover_snapshot(
+        self,
+        collection: str | None,
+        location: str | os.PathLike[str],
+        *,
+        shard: int | None = None,
+        checksum: str | None = None,
+        wait: bool = True,
+    ) -> None:
+        if shard is None and collection is not None and not self.has_collection(collection):
+            check_name(collection, "collection")
+            name: str | None = collection
+        else:
+            name = self._snapshot_owner(collection, shard)
+        path = self._shelf.locate(name, shard, location)
+        if wait:
+            self._recover(name, path, checksum)
+        else:
+            self._background.start(f"recovery from {path}", lambda: self._recover(name, path, checksum))
+
+    def _snapshot_owner(self, collection: str | None, shard: int | None) -> str | None:
+        """Return the name of the collection whose snapshots are meant; None for those of everything."""
+        self._require_open()
+        if collection is None:
+            return None
+        name = self._find(collection).name
+        if shard not in (None, 0):  # all points are in one shard, whatever keys they have
+            raise NotFoundError(f"Shard {shard} not found", kind="shard", name=str(shard))
+        return name
+
+    def _recover(self, name: str | None, path: Path, checksum: str | None) -> None:
+        check_sha256(path, checksum)
+        with ExitStack() as undo:
+            with blamed_on(path), open_archive(path) as archive:
+                contents = archive.contents
+                if (contents.kind == "full") != (name is None):
+                    what = "a single collection" if name is None else "a whole database"
+                    raise InvalidInputError(f"{path} is a snapshot of {what}", field="location")
+                names = {key if name is None else name: part for key, part in contents.collections.items()}
+                fresh = {key: self._unpack(archive, part, key, undo) for key, part in names.items()}
+            self._replace(name, fresh, contents.aliases)
+            undo.pop_all()
+
+    def _unpack(self, archive: ArchiveReader, part: str, name: str, undo: ExitStack) -> tuple[Collection, str]:
+        """Return a collection from an archive and the name of its folder; ``undo`` learns how to remove them."""
+        folder = self._home.fresh_folder()
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        collection = open_image(archive, part, name, folder, find=self._find, notify=self._optimizer.notify)
+        if self.folder is None:
+            collection = in_memory(collection, find=self._find, notify=self._optimizer.notify)
+            shutil.rmtree(folder, ignore_errors=True)
+        undo.callback(collection.close)
+        return collection, folder.name
+
+    def _replace(self, name: str | None, fresh: dict[str, tuple[Collection, str]], aliases: dict[str, str]) -> None:
+        """Put a collection in the place of the one of its name; without a name, all in the place of all."""
+        collections = {key: collection for key, (collection, _) in fresh.items()}
+        parts = {key: part for key, (_, part) in fresh.items()}
+        with self._mutex:
+            self._require_open()
+            kept, kept_parts = ({}, {}) if name is None else (self._collections, self._folders)
+            if name is not None:
+                aliases = self._aliases
+                if name in aliases:
+                    raise AlreadyExistsError(f"Alias `{name}` already exists!", kind="alias", name=name)
+                if name in kept:
+                    check_same_vectors(name, kept[name].view.schema.spec, collections[name].view.schema.spec)
+            old = [(key, value) for key, value in self._collections.items() if name in (None, key)]
+            old_parts = self._folders
+            if self.folder is not None:
+                sync_folder(self.folder / COLLECTIONS)
+            self._write_manifest({**kept_parts, **parts}, aliases)
+            self._collections = {**kept, **collections}
+        for key, collection in old:
+            self._discard(collection, old_parts.get(key))
+        self._optimizer.notify()
+
+    def _discard(self, collection: Collection, part: str | None) -> None:
+        """Close a collection that the manifest does not name any more, and delete its files."""
+        collection.close()
+        if self.folder is not None and part is not None:
+            shutil.rmtree(self.folder / COLLECTIONS / part, ignore_errors=True)
+
     def _require_open(self) -> None:
         if self._closed:
             raise ClosedError(f"the database {self._described} is closed: open it again")
@@ -320,11 +456,13 @@ class EngineDatabase:
             if self.folder is not None and _shared.get(self.folder) is self:
                 del _shared[self.folder]
         with _guard(self.folder), ExitStack() as cleanup:
+            self._background.finish()
             with self._mutex:
                 self._closed = True
                 collections = list(self._collections.values())
             if self._lock is not None:
                 cleanup.callback(self._lock.release)
+            cleanup.callback(self._home.close)
             for collection in collections:
                 cleanup.callback(collection.close)
             self._optimizer.stop()

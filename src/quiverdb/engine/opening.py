@@ -12,10 +12,10 @@ from quiverdb.engine.segment import Segment
 from quiverdb.engine.storage.files import DiskFile, corruption, storage_error
 from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
 
-__all__ = ["create_collection", "open_collection"]
+__all__ = ["ROWS", "create_collection", "open_collection"]
 
 _log = logging.getLogger("quiverdb")
-_ROWS = "rows.sqlite"
+ROWS = "rows.sqlite"
 _VERIFIED_BYTES = 1 << 30
 """Checksums are compared on open up to this size; reading more would make opening slow."""
 
@@ -35,7 +35,7 @@ def create_collection(
         folder.mkdir()
     except OSError as error:
         raise storage_error(error, folder) from error
-    store = RowStore(folder / _ROWS)
+    store = RowStore(folder / ROWS)
     segment = Segment.create(folder, schema)
     store.commit(Commit(segment.state(), schema=schema), sync=True)
     return Collection(name, segment, store, find=find, notify=notify)
@@ -49,9 +49,9 @@ def open_collection(
     notify: Callable[[], None],
 ) -> Collection:
     """Open a collection as of its last commit; raises ``CorruptionError`` when its bytes are damaged."""
-    if not (folder / _ROWS).exists():
-        raise corruption(folder / _ROWS, "is missing")
-    store = RowStore(folder / _ROWS)
+    if not (folder / ROWS).exists():
+        raise corruption(folder / ROWS, "is missing")
+    store = RowStore(folder / ROWS)
     segment = None
     try:
         schema, state = store.read_meta()
@@ -85,7 +85,10 @@ def _open_graphs(segment: Segment, state: SegmentState) -> None:
         try:
             if path.stat().st_size <= _VERIFIED_BYTES and checksum(path) != graph.crc:
                 raise ValueError("its checksum is another")
-            segment.graphs[name] = Graph.open(path), graph
+            opened = Graph.open(path)
+            if opened.covers != graph.covers or opened.covers > state.count:
+                raise ValueError("it covers other points than it should")
+            segment.graphs[name] = opened, graph
         except (OSError, RuntimeError, ValueError) as error:
             _log.warning("%s is damaged (%s) and will be built again", path, error)
 
@@ -95,5 +98,5 @@ def _remove_leftovers(folder: Path, segment: Segment) -> None:
     known = {segment.path(name).name for name in (*segment.files(), "fields")}
     known |= {state.file for _, state in segment.graphs.values()}
     for file in folder.iterdir():
-        if file.name not in known and not file.name.startswith(_ROWS):
+        if file.name not in known and not file.name.startswith(ROWS):
             file.unlink(missing_ok=True)

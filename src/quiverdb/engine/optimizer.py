@@ -12,7 +12,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -24,6 +27,7 @@ from quiverdb.engine.segment import Segment
 from quiverdb.engine.storage.rows import Commit
 from quiverdb.engine.view import View
 from quiverdb.errors import ClosedError
+from quiverdb.model.work import Work, WorkKind, WorkReport
 
 __all__ = ["Optimizer"]
 
@@ -41,6 +45,8 @@ _ROUND = 1.0
 _RETRY = 5.0
 """Work that failed, on a full disk for example, is tried again after this time."""
 _LONG = 60.0
+_REMEMBERED = 16
+"""How many finished pieces of work are reported for a collection: as many as by Qdrant."""
 
 
 class Optimizer:
@@ -52,7 +58,8 @@ class Optimizer:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._busy: Collection | None = None
+        self._running: tuple[Collection, Work] | None = None
+        self._completed: WeakKeyDictionary[Collection, deque[Work]] = WeakKeyDictionary()
 
     def notify(self) -> None:
         """Tell that something was written."""
@@ -65,10 +72,39 @@ class Optimizer:
 
     def working(self, collection: Collection) -> bool:
         """Tell whether work on a collection is under way or due soon."""
-        if self._busy is collection:
-            return True
-        view = collection.view
-        return any(_share(view, name) >= NOTICEABLE for name in _indexable(view)) or wasteful(collection.segment)
+        return self._work_on(collection) is not None or bool(_due_soon(collection))
+
+    def report(self, collection: Collection) -> WorkReport:
+        """List the work on a collection: under way, due soon, and done."""
+        running = self._work_on(collection)
+        points = len(collection.view.live)
+        return WorkReport(
+            segment=collection.segment_id,
+            points=points,
+            running=() if running is None else (running,),
+            queued=tuple(Work(kind, points) for kind in _due_soon(collection) if not running or running.kind != kind),
+            completed=tuple(reversed(self._completed.get(collection, ()))),
+        )
+
+    def _work_on(self, collection: Collection) -> Work | None:
+        running = self._running
+        return running[1] if running is not None and running[0] is collection else None
+
+    @contextmanager
+    def _working(self, collection: Collection, kind: WorkKind) -> Iterator[None]:
+        """Show what is being done in the reports."""
+        work = Work(kind, len(collection.view.live), started_at=time.time())
+        self._running = collection, work
+        failed = None
+        try:
+            yield
+        except Exception as error:
+            failed = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            done = msgspec.structs.replace(work, finished_at=time.time(), error=failed)
+            self._completed.setdefault(collection, deque(maxlen=_REMEMBERED)).append(done)
+            self._running = None
 
     def stop(self) -> None:
         """Stop after the step at hand; a graph under way is published as far as it came."""
@@ -93,22 +129,20 @@ class Optimizer:
                     failed = True
                     collection.error = f"{type(error).__name__}: {error}"
                     _log.exception("background work on collection %r failed", collection.name)
-                finally:
-                    self._busy = None
             self._wake.wait(_PAUSE if waiting else _RETRY if failed else _LONG)
 
     def _serve(self, collection: Collection) -> bool:
         """Do what is due for a collection; tell whether something is due later."""
         later = self._flush(collection)
         if wasteful(collection.segment):
-            self._busy = collection
-            compact(collection, self._stopping.is_set)
+            with self._working(collection, "vacuum"):
+                compact(collection, self._stopping.is_set)
         for name in _indexable(collection.view):
             due = self._due(collection, name)
             later |= due is False
             if due:
-                self._busy = collection
-                self._extend(collection, name)
+                with self._working(collection, "indexing"):
+                    self._extend(collection, name)
                 later = True
         return later
 
@@ -155,6 +189,13 @@ class Optimizer:
         _publish(collection, segment, view, name, graph)
         taken = time.monotonic() - started
         collection.resting_until[name] = time.monotonic() + _SELDOM * taken
+
+
+def _due_soon(collection: Collection) -> list[WorkKind]:
+    """Return the kinds of work that will be done as soon as writing pauses."""
+    view = collection.view
+    due: list[WorkKind] = ["vacuum"] if wasteful(collection.segment) else []
+    return due + ["indexing" for name in _indexable(view) if _share(view, name) >= NOTICEABLE]
 
 
 def _indexable(view: View) -> list[str]:

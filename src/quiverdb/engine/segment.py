@@ -36,7 +36,7 @@ from quiverdb.model.write import (
     SchemaOperation,
 )
 
-__all__ = ["Change", "Segment"]
+__all__ = ["Change", "Segment", "graph_file"]
 
 _T = TypeVar("_T")
 _encode_extra = msgspec.msgpack.Encoder().encode
@@ -403,7 +403,7 @@ class Segment:
         """Write a graph under a name of its own and map it; in memory it stays as it is."""
         if self.folder is None:
             return graph, GraphState(file="", covers=graph.covers, crc=0)
-        file = f"graph-{slot}-{graph.covers}.{self.epoch}"
+        file = graph_file(slot, graph.covers, self.epoch)
         crc = graph.save(self.folder / file)
         sync_folder(self.folder)
         return Graph.open(self.folder / file), GraphState(file=file, covers=graph.covers, crc=crc)
@@ -433,6 +433,11 @@ def _row(
 ) -> tuple[int, int, int, int, int, int]:
     """Return the row of a draft whose record starts at ``position``, in the order of ``ROW``."""
     return position, draft.version, transaction.held(draft), len(data), len(extra), transaction.shard(draft)
+
+
+def graph_file(slot: int, covers: int, epoch: int) -> str:
+    """Return the name of the file of a graph."""
+    return f"graph-{slot}-{covers}.{epoch}"
 
 
 def _payload_of(draft: Draft, view: View) -> tuple[Payload, bytes]:

@@ -99,6 +99,11 @@ class Graph:
         """Map the graph that ``save`` wrote."""
         return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
 
+    @classmethod
+    def load(cls, path: Path) -> Graph:
+        """Read the graph that ``save`` wrote into memory."""
+        return cls(faiss.read_index(str(path)))
+
     def save(self, path: Path) -> int:
         """Write the graph to ``path`` and return the checksum of the file."""
         faiss.write_index(self.index, str(path))

@@ -151,7 +151,10 @@ class DiskFile:
         self.size, self._crc = self.size + count, crc
 
     def rewind(self, state: FileState) -> None:
-        os.ftruncate(self._fd, state[0])
+        try:
+            os.ftruncate(self._fd, state[0])
+        except OSError as error:
+            raise storage_error(error, self.path) from error
         self.size, self._crc = state
 
     def view(self) -> Bytes:

@@ -7,26 +7,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from commands import run
 
 import quiverdb
 from quiverdb.cli import corpus
-from quiverdb.cli.app import app
 from quiverdb.embed import Bm25, HashingEmbedder
 from quiverdb.qdrant import QdrantClient, models
 
 TEXTS = ["open a file and read it", "sort a list of numbers", "send a request over http"]
-
-
-def run(*arguments: object, code: int = 0) -> str:
-    """Run a command and return what it printed: on stdout if it succeeds, on stderr if it should fail."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, (result.stdout, result.stderr, result.exception)
-    if code:
-        assert "Traceback" not in result.stderr
-        return result.stderr
-    assert result.stderr == ""
-    return result.stdout
 
 
 @contextmanager

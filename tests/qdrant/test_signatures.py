@@ -13,13 +13,8 @@ from quiverdb.qdrant import QdrantClient
 
 FACTS: dict[str, list[list[str]]] = json.loads((Path(__file__).parent / "facts_methods.json").read_text())
 LATER = {
-    "cluster_collection_update", "cluster_status", "cluster_telemetry", "collection_cluster_info",
-    "create_full_snapshot", "create_shard_snapshot", "create_snapshot", "delete_full_snapshot",
-    "delete_shard_snapshot", "delete_snapshot", "get_embedding_size", "get_optimizations",
-    "list_full_snapshots", "list_image_models", "list_late_interaction_multimodal_models",
-    "list_late_interaction_text_models", "list_shard_snapshots", "list_snapshots",
-    "list_sparse_models", "list_text_models", "migrate", "recover_current_peer", "recover_shard_snapshot",
-    "recover_snapshot", "remove_peer",
+    "get_embedding_size", "list_image_models", "list_late_interaction_multimodal_models",
+    "list_late_interaction_text_models", "list_sparse_models", "list_text_models", "migrate",
 }  # fmt: skip
 OURS = {
     "query_points": {"query_points"},

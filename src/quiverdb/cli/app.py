@@ -9,6 +9,7 @@ import typer
 
 import quiverdb
 from quiverdb.cli.session import existing_database, one_line_errors
+from quiverdb.cli.snapshot import snapshot_app
 
 __all__ = ["app"]
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+app.add_typer(snapshot_app, name="snapshot")
 
 _Folder = Annotated[Path, typer.Argument(help="Folder of the database.", metavar="PATH", show_default=False)]
 

@@ -16,7 +16,7 @@ from quiverdb.errors import QuiverError
 if TYPE_CHECKING:
     from quiverdb.qdrant import QdrantClient
 
-__all__ = ["existing_database", "folder_size", "is_database", "one_line_errors"]
+__all__ = ["existing_database", "folder_size", "is_database", "one_line_errors", "require_database"]
 
 
 @contextmanager
@@ -35,9 +35,7 @@ def existing_database(folder: Path) -> Iterator[QdrantClient]:
     """Open the database in a folder; unlike the client, never make one."""
     from quiverdb.qdrant import QdrantClient
 
-    if not is_database(folder):
-        message = f"there is no QuiverDB database in {folder}"
-        raise FileNotFoundError(message)
+    require_database(folder)
     client = QdrantClient(path=str(folder))
     try:
         yield client
@@ -50,6 +48,13 @@ def is_database(folder: Path) -> bool:
     from quiverdb.engine.storage.manifest import read_manifest
 
     return folder.is_dir() and read_manifest(folder) is not None
+
+
+def require_database(folder: Path) -> None:
+    """Raise an error if a folder holds no database."""
+    if not is_database(folder):
+        message = f"there is no QuiverDB database in {folder}"
+        raise FileNotFoundError(message)
 
 
 def folder_size(folder: Path) -> int:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from quiverdb.engine.storage.archive import file_sha256
-from quiverdb.engine.storage.files import storage_error
+from quiverdb.engine.storage.files import storage_errors
 from quiverdb.engine.storage.home import Home
 from quiverdb.engine.storage.manifest import sync_folder
 from quiverdb.engine.validate import BACKEND, check_name
@@ -47,20 +47,17 @@ class Shelf:
     def put(self, collection: str | None, shard: int | None, write: Callable[[Path], str]) -> Snapshot:
         """Let ``write`` make a snapshot and return its SHA-256, and put it on the shelf."""
         place = self._place(collection, shard)
-        unfinished = None
-        try:
+        with storage_errors(place):
             place.mkdir(parents=True, exist_ok=True)
             path, unfinished = self._reserve(place, collection, shard)
-            checksum = write(unfinished)
-            path.with_name(path.name + _CHECKSUM).write_text(checksum)
-            unfinished.replace(path)
-            sync_folder(place)
-        except OSError as error:
-            raise storage_error(error, place) from error
-        finally:
-            if unfinished is not None:
+            try:
+                checksum = write(unfinished)
+                path.with_name(path.name + _CHECKSUM).write_text(checksum)
+                unfinished.replace(path)
+                sync_folder(place)
+            finally:
                 unfinished.unlink(missing_ok=True)
-        return _describe(path)
+            return _describe(path)
 
     def _reserve(self, place: Path, collection: str | None, shard: int | None) -> tuple[Path, Path]:
         """Return the name of a new snapshot and that of the file until it is finished."""
@@ -80,13 +77,21 @@ class Shelf:
 
     def remove_unfinished(self) -> None:
         """Delete what a crash left half written."""
-        for path in self._place(None, None).rglob(f"*{_SUFFIX}{_UNFINISHED}"):
-            path.unlink(missing_ok=True)
+        for path in self._place(None, None).rglob(f"*{_SUFFIX}.*"):
+            finished = path.with_suffix("").exists()
+            if path.is_file() and (path.suffix == _UNFINISHED or (path.suffix == _CHECKSUM and not finished)):
+                path.unlink(missing_ok=True)
 
     def list(self, collection: str | None, shard: int | None) -> list[Snapshot]:
         """Describe the snapshots, by name."""
         place = self._place(collection, shard)
-        return [_describe(path) for path in sorted(place.glob(f"*{_SUFFIX}")) if path.is_file()]
+        found = []
+        with storage_errors(place):
+            for path in sorted(place.glob(f"*{_SUFFIX}")):
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    if path.is_file():
+                        found.append(_describe(path))
+        return found
 
     def delete(self, collection: str | None, shard: int | None, name: str) -> None:
         """Delete a snapshot."""
@@ -94,12 +99,10 @@ class Shelf:
         path = self._named(collection, shard, name)
         if path is None:
             raise NotFoundError(f"Snapshot {name} not found", kind="snapshot", name=name)
-        try:
+        with storage_errors(path):
             path.unlink()
             path.with_name(path.name + _CHECKSUM).unlink(missing_ok=True)
             sync_folder(path.parent)
-        except OSError as error:
-            raise storage_error(error, path) from error
 
     def locate(self, collection: str | None, shard: int | None, location: str | os.PathLike[str]) -> Path:
         """Return the file that a location means: a ``file://`` URL, a path, or the name of a snapshot on the shelf."""
@@ -131,10 +134,7 @@ class Shelf:
 
 
 def _describe(path: Path) -> Snapshot:
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise storage_error(error, path) from error
+    state = path.stat()
     checksum = None
     with suppress(OSError, UnicodeDecodeError):
         checksum = path.with_name(path.name + _CHECKSUM).read_text().strip()

@@ -21,7 +21,7 @@ from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.opening import ROWS, open_collection
 from quiverdb.engine.segment import Segment, graph_file
 from quiverdb.engine.storage.archive import ArchiveReader, ArchiveWriter
-from quiverdb.engine.storage.files import Bytes, corruption, storage_error
+from quiverdb.engine.storage.files import Bytes, corruption, storage_errors
 from quiverdb.engine.storage.home import Home
 from quiverdb.engine.storage.rows import Commit, GraphState, RowStore, SegmentState
 from quiverdb.engine.validate import check_name, check_spec
@@ -50,10 +50,8 @@ class Image:
     def _opened(self, state: GraphState) -> BinaryIO:
         """Open the file of a graph: its name may go away as soon as the lock does."""
         path = (self.folder or Path()) / state.file
-        try:
+        with storage_errors(path):
             return self._open.enter_context(path.open("rb"))
-        except OSError as error:
-            raise storage_error(error, path) from error
 
     def write(self, archive: ArchiveWriter, part: str, scratch: Path) -> None:
         """Append the files of the collection to an archive."""
@@ -173,7 +171,7 @@ def in_memory(collection: Collection, *, find: Callable[[str], Collection], noti
             copies[name].append(file.view().data)
     new.sequence, new.count, new.live, new.garbage = old.sequence, old.count, old.live, old.garbage
     new.rows, new.ids, new.by_id = old.rows, old.ids, old.by_id
-    new.index_vectors()
+    new.index_rows()
     for name, (_, state) in old.graphs.items():
         graph = Graph.load((old.folder or Path()) / state.file)
         new.graphs[name] = graph, GraphState("", graph.covers, 0)

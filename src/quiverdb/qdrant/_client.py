@@ -1,18 +1,20 @@
-"""The client: one class, put together from the methods for collections, for points and for searches."""
+"""The client: one class, put together from the methods for each kind of thing."""
 
 from __future__ import annotations
 
 from quiverdb.qdrant import models
+from quiverdb.qdrant._cluster_methods import ClusterMethods
 from quiverdb.qdrant._collection_methods import CollectionMethods
 from quiverdb.qdrant._connection import API_VERSION
 from quiverdb.qdrant._point_methods import PointMethods
 from quiverdb.qdrant._query_methods import QueryMethods
 from quiverdb.qdrant._shard_methods import ShardMethods
+from quiverdb.qdrant._snapshot_methods import SnapshotMethods
 
 __all__ = ["QdrantClient"]
 
 
-class QdrantClient(CollectionMethods, PointMethods, QueryMethods, ShardMethods):
+class QdrantClient(CollectionMethods, PointMethods, QueryMethods, ShardMethods, SnapshotMethods, ClusterMethods):
     """Work with collections of points the way Qdrant's client does.
 
     ``QdrantClient(":memory:")`` keeps everything in memory, ``QdrantClient(path="folder")`` on disk, and

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from http import HTTPStatus
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from quiverdb.errors import (
     AlreadyExistsError,
@@ -24,7 +25,7 @@ from quiverdb.errors import (
 from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 
-__all__ = ["api_errors", "unexpected_response"]
+__all__ = ["api_errors", "standalone_error", "unexpected_response"]
 
 _STATUSES: tuple[tuple[type[QuiverError], HTTPStatus, str], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND, "Not found"),
@@ -41,12 +42,21 @@ def unexpected_response(error: BaseException | None) -> UnexpectedResponse | Non
         error = InvalidInputError("the request is nested too deeply, or contains itself")
     for kind, status, prefix in _STATUSES:
         if isinstance(error, kind):
-            body = {"status": {"error": f"{prefix}: {error}"}, "time": 0.0}
-            headers = {"content-type": "application/json"}
+            headers = {}
             if isinstance(error, RateLimitedError) and error.retry_after is not None:
                 headers["retry-after"] = str(math.ceil(error.retry_after))
-            return UnexpectedResponse(status.value, status.phrase, json.dumps(body).encode(), headers)
+            return _response(status, f"{prefix}: {error}", headers)
     return None
+
+
+def standalone_error() -> UnexpectedResponse:
+    """Return what a server without a cluster answers to a request that is about one."""
+    return _response(HTTPStatus.METHOD_NOT_ALLOWED, "Qdrant is running in standalone mode")
+
+
+def _response(status: HTTPStatus, error: str, headers: Mapping[str, str] = MappingProxyType({})) -> UnexpectedResponse:
+    body = json.dumps({"status": {"error": error}, "time": 0.0}).encode()
+    return UnexpectedResponse(status.value, status.phrase, body, {"content-type": "application/json", **headers})
 
 
 def _raised(response: UnexpectedResponse) -> Exception:

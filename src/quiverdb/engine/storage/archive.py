@@ -17,14 +17,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, BinaryIO, Literal, Self
+from typing import BinaryIO, Literal, Self
 
 import msgspec
 import numpy as np
 
-from quiverdb.engine.storage.files import Bytes, corruption, storage_error
+from quiverdb.engine.storage.files import Bytes, corruption, storage_errors
 from quiverdb.engine.storage.manifest import seal, sync_folder, unseal
-from quiverdb.errors import StorageError
 
 __all__ = ["ArchiveReader", "ArchiveWriter", "Contents", "file_sha256", "open_archive"]
 
@@ -87,10 +86,8 @@ class ArchiveWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._files: dict[str, tuple[int, int]] = {}
-        try:
+        with storage_errors(path):
             self._file = path.open("wb")
-        except OSError as error:
-            raise storage_error(error, path) from error
         self._out = _Hashed(self._file)
         self._tar = tarfile.TarFile(fileobj=self._out, mode="w", copybufsize=_CHUNK)
         self._finished = False
@@ -100,10 +97,8 @@ class ArchiveWriter:
         described = tarfile.TarInfo(member)
         described.size = size
         counted = _Counted(source)
-        try:
+        with storage_errors(self.path):
             self._tar.addfile(described, counted)
-        except OSError as error:
-            raise storage_error(error, self.path) from error
         self._files[member] = size, counted.crc
         return counted.crc
 
@@ -112,13 +107,11 @@ class ArchiveWriter:
         data = seal(Contents(kind, parts, dict(aliases), self._files))
         described = tarfile.TarInfo(_LIST)
         described.size = len(data)
-        try:
+        with storage_errors(self.path):
             self._tar.addfile(described, io.BytesIO(data))
             self._tar.close()
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise storage_error(error, self.path) from error
         self._finished = True
         return self._out.sha256.hexdigest()
 
@@ -146,17 +139,11 @@ class ArchiveReader:
 
     def unpack(self, part: str, folder: Path) -> None:
         """Write the files of a part into ``folder``; on disk when this returns."""
-        try:
+        with storage_errors(folder), _read_errors(self.path):
             for member, expected in self.contents.files.items():
                 if member.startswith(f"{part}/") and self._copy(member, folder) != expected:
                     raise corruption(self.path)
             sync_folder(folder)
-        except tarfile.TarError as error:
-            raise corruption(self.path) from error
-        except StorageError:
-            raise
-        except OSError as error:
-            raise storage_error(error, folder) from error
 
     def _copy(self, member: str, folder: Path) -> tuple[int, int]:
         size, crc = 0, 0
@@ -173,35 +160,30 @@ class ArchiveReader:
 @contextmanager
 def open_archive(path: Path) -> Iterator[ArchiveReader]:
     """Open an archive; raises ``CorruptionError`` when it is none or damaged, ``FormatError`` for another format."""
-    try:
-        with path.open("rb") as file:
-            if file.read(512)[_TAR_MAGIC[0]] != _TAR_MAGIC[1]:
-                raise corruption(path, "is not a snapshot")
-            file.seek(0)
-            with _tar(file, path) as tar:
-                yield ArchiveReader(path, tar, _checked(tar, path))
-    except StorageError:
-        raise
-    except OSError as error:
-        raise storage_error(error, path) from error
+    with storage_errors(path), path.open("rb") as file:
+        if file.read(512)[_TAR_MAGIC[0]] != _TAR_MAGIC[1]:
+            raise corruption(path, "is not a snapshot")
+        file.seek(0)
+        with _read_errors(path):
+            tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
+        with tar:
+            with _read_errors(path):
+                contents = _checked(tar, path)
+            yield ArchiveReader(path, tar, contents)
 
 
 @contextmanager
-def _tar(file: IO[bytes], path: Path) -> Iterator[tarfile.TarFile]:
+def _read_errors(path: Path) -> Iterator[None]:
+    """Turn what is raised about the bytes of a tar into ``CorruptionError``."""
     try:
-        tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
+        yield
     except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
         raise corruption(path) from error
-    with tar:
-        yield tar
 
 
 def _checked(tar: tarfile.TarFile, path: Path) -> Contents:
     """Read the list and compare the members with it."""
-    try:
-        members = tar.getmembers()
-    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
-        raise corruption(path) from error
+    members = tar.getmembers()
     for member in members:
         if member.type != tarfile.REGTYPE or not (member.name == _LIST or _MEMBER.fullmatch(member.name)):
             raise corruption(path, f"holds {member.name!r}, which does not belong in a snapshot")
@@ -227,8 +209,5 @@ def _checked(tar: tarfile.TarFile, path: Path) -> Contents:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise storage_error(error, path) from error
+    with storage_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

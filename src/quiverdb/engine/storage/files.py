@@ -11,6 +11,8 @@ import mmap
 import os
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -19,7 +21,16 @@ import numpy.typing as npt
 
 from quiverdb.errors import ClosedError, CorruptionError, StorageError
 
-__all__ = ["AppendFile", "Bytes", "DiskFile", "FileState", "MemoryFile", "corruption", "storage_error"]
+__all__ = [
+    "AppendFile",
+    "Bytes",
+    "DiskFile",
+    "FileState",
+    "MemoryFile",
+    "corruption",
+    "storage_error",
+    "storage_errors",
+]
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 FileState: TypeAlias = tuple[int, int]
@@ -37,6 +48,17 @@ def storage_error(error: OSError, path: str | os.PathLike[str]) -> StorageError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageError(f"{path} may not be written: check its permissions", path=str(path))
     return StorageError(f"{path}: {error.strerror or error}", path=str(path))
+
+
+@contextmanager
+def storage_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn the operating system errors of a block into ``storage_error``; those that were turned already pass."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise storage_error(error, path) from error
 
 
 def corruption(path: str | os.PathLike[str], what: str = "has damaged bytes") -> CorruptionError:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quiverdb.engine.storage.files import storage_error
+from quiverdb.engine.storage.files import storage_errors
 
 __all__ = ["COLLECTIONS", "Home"]
 
@@ -33,20 +33,16 @@ class Home:
         """The folder."""
         with self._making:
             if self._folder is None:
-                try:
+                with storage_errors("a temporary folder"):
                     self._folder = Path(tempfile.mkdtemp(prefix="quiverdb-"))
-                except OSError as error:
-                    raise storage_error(error, tempfile.gettempdir()) from error
                 self._remover = weakref.finalize(self, _remove, self._folder, os.getpid())
             return self._folder
 
     def fresh_folder(self) -> Path:
         """Make a folder for a collection."""
         folder = self.path / COLLECTIONS / uuid.uuid4().hex
-        try:
+        with storage_errors(folder):
             folder.mkdir(parents=True)
-        except OSError as error:
-            raise storage_error(error, folder) from error
         return folder
 
     @contextmanager

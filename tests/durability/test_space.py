@@ -48,3 +48,49 @@ def test_full_disk(ballast: int, then: str, small_disk: Path) -> None:
     """The room is made by deleting another file, as a person would."""
     (small_disk / "ballast").write_bytes(bytes(ballast))
     assert "space" in run(str(small_disk / "db"), "ballast", str(small_disk / "ballast"), then)
+
+
+SNAPSHOTS = """
+import resource, sys
+from pathlib import Path
+import library
+from quiverdb.engine.database import EngineDatabase
+from quiverdb.errors import StorageError
+from quiverdb.qdrant import QdrantClient
+
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+folder, place, size = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+with EngineDatabase.open(":memory:" if place == "memory" else folder) as database:
+    client = QdrantClient(database=database)
+    library.fill(client, count=130)
+    good = database.create_snapshot("library")
+    client.delete("library", [1])
+    before = library.answers(client)
+    files = {path for path in Path(good.path).parents[2].rglob("*") if "rows.sqlite-" not in path.name}
+    for attempt, argument in ((database.create_snapshot, ()), (database.recover_snapshot, (good.path,))):
+        limit(size)
+        try:
+            attempt("library", *argument)
+        except StorageError as error:
+            assert "space" in str(error), error
+        else:
+            raise AssertionError("it did not fail")
+        limit(resource.RLIM_INFINITY)
+        assert database.snapshots("library") == [good]
+        assert library.answers(client) == before
+        left = {path for path in Path(good.path).parents[2].rglob("*") if "rows.sqlite-" not in path.name}
+        assert left == files, left ^ files
+    database.recover_snapshot("library", good.path)
+    assert client.count("library").count == before["counts"][0] + 1
+"""
+
+
+@pytest.mark.parametrize(("place", "limit"), [("memory", 3_000), ("disk", 3_000), ("disk", 9_000)])
+def test_snapshots_without_space(place: str, limit: int, tmp_path: Path) -> None:
+    support = str(Path(filler.__file__).parent)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([support, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", SNAPSHOTS, str(tmp_path / "db"), place, str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -69,7 +69,7 @@ class Shelf:
             path = place / f"{start}{middle}-{stamp}{_SUFFIX}"
             unfinished = path.with_name(path.name + _UNFINISHED)
             with suppress(FileExistsError):
-                os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL))
+                os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL, 0o644))
                 if not path.exists():
                     return path, unfinished
                 unfinished.unlink()

@@ -12,6 +12,7 @@ from quiverdb.database import Database
 from quiverdb.qdrant import models
 from quiverdb.qdrant._async_connection import AsyncConnection
 from quiverdb.qdrant._client import QdrantClient
+from quiverdb.qdrant._cluster_methods import _Part
 from quiverdb.qdrant._types import (
     Filter,
     PointId,
@@ -873,3 +874,110 @@ class AsyncQdrantClient(AsyncConnection):
     async def list_shard_keys(self, collection_name: str) -> models.ShardKeysResponse:
         """List the keys of the parts of a collection."""
         return await self._run(QdrantClient.list_shard_keys, collection_name)
+
+    async def create_snapshot(self, collection_name: str, wait: bool = True) -> models.SnapshotDescription | None:
+        """Write a snapshot of a collection; without ``wait``, in the background, and return None."""
+        return await self._run(QdrantClient.create_snapshot, collection_name, wait)
+
+    async def list_snapshots(self, collection_name: str) -> list[models.SnapshotDescription]:
+        """List the snapshots of a collection."""
+        return await self._run(QdrantClient.list_snapshots, collection_name)
+
+    async def delete_snapshot(self, collection_name: str, snapshot_name: str, wait: bool = True) -> bool | None:
+        """Delete a snapshot of a collection."""
+        return await self._run(QdrantClient.delete_snapshot, collection_name, snapshot_name, wait)
+
+    async def recover_snapshot(
+        self,
+        collection_name: str,
+        location: str,
+        api_key: str | None = None,
+        checksum: str | None = None,
+        priority: models.SnapshotPriority | None = None,
+        wait: bool = True,
+    ) -> bool | None:
+        """Make a collection what a snapshot holds, and create it if there is none of its name.
+
+        ``location`` is a ``file://`` URL, a path, or the name of a snapshot of the collection; ``checksum`` is the
+        SHA-256 that the file must have. If anything is wrong with it, the collection stays as it is.
+        """
+        return await self._run(
+            QdrantClient.recover_snapshot, collection_name, location, api_key, checksum, priority, wait
+        )
+
+    async def create_shard_snapshot(
+        self, collection_name: str, shard_id: int, wait: bool = True
+    ) -> models.SnapshotDescription | None:
+        """Write a snapshot of a shard; without ``wait``, in the background, and return None."""
+        return await self._run(QdrantClient.create_shard_snapshot, collection_name, shard_id, wait)
+
+    async def list_shard_snapshots(self, collection_name: str, shard_id: int) -> list[models.SnapshotDescription]:
+        """List the snapshots of a shard."""
+        return await self._run(QdrantClient.list_shard_snapshots, collection_name, shard_id)
+
+    async def delete_shard_snapshot(
+        self, collection_name: str, shard_id: int, snapshot_name: str, wait: bool = True
+    ) -> bool | None:
+        """Delete a snapshot of a shard."""
+        return await self._run(QdrantClient.delete_shard_snapshot, collection_name, shard_id, snapshot_name, wait)
+
+    async def recover_shard_snapshot(
+        self,
+        collection_name: str,
+        shard_id: int,
+        location: str,
+        api_key: str | None = None,
+        checksum: str | None = None,
+        priority: models.SnapshotPriority | None = None,
+        wait: bool = True,
+    ) -> bool | None:
+        """Make a shard of a collection what a snapshot holds; see ``recover_snapshot``."""
+        return await self._run(
+            QdrantClient.recover_shard_snapshot, collection_name, shard_id, location, api_key, checksum, priority, wait
+        )
+
+    async def create_full_snapshot(self, wait: bool = True) -> models.SnapshotDescription | None:
+        """Write a snapshot of all collections and aliases; without ``wait``, in the background, and return None."""
+        return await self._run(QdrantClient.create_full_snapshot, wait)
+
+    async def list_full_snapshots(self) -> list[models.SnapshotDescription]:
+        """List the snapshots of everything."""
+        return await self._run(QdrantClient.list_full_snapshots)
+
+    async def delete_full_snapshot(self, snapshot_name: str, wait: bool = True) -> bool | None:
+        """Delete a snapshot of everything."""
+        return await self._run(QdrantClient.delete_full_snapshot, snapshot_name, wait)
+
+    async def cluster_status(self) -> models.ClusterStatus:
+        """Tell that this database is not a part of a cluster."""
+        return await self._run(QdrantClient.cluster_status)
+
+    async def cluster_telemetry(
+        self, details_level: int | None = None, timeout: int | None = None
+    ) -> models.DistributedTelemetryData:
+        """Report all collections; every ``details_level`` shows everything."""
+        return await self._run(QdrantClient.cluster_telemetry, details_level, timeout)
+
+    async def collection_cluster_info(self, collection_name: str) -> models.CollectionClusterInfo:
+        """Report the shards of a collection, all of which are here."""
+        return await self._run(QdrantClient.collection_cluster_info, collection_name)
+
+    async def get_optimizations(
+        self, collection_name: str, completed_limit: int | None = None, with_: _Part | Sequence[_Part] | None = None
+    ) -> models.OptimizationsResponse:
+        """Report the background work on a collection; ``with_`` tells what to list besides that under way."""
+        return await self._run(QdrantClient.get_optimizations, collection_name, completed_limit, with_)
+
+    async def cluster_collection_update(
+        self, collection_name: str, cluster_operation: models.ClusterOperations | Settings, timeout: int | None = None
+    ) -> bool:
+        """Change how a collection is spread over a cluster, for which it takes more than one node."""
+        return await self._run(QdrantClient.cluster_collection_update, collection_name, cluster_operation, timeout)
+
+    async def recover_current_peer(self) -> bool:
+        """Ask the other nodes of a cluster for what this one lacks."""
+        return await self._run(QdrantClient.recover_current_peer)
+
+    async def remove_peer(self, peer_id: int, force: bool | None = None, timeout: int | None = None) -> bool:
+        """Remove a node from a cluster."""
+        return await self._run(QdrantClient.remove_peer, peer_id, force, timeout)

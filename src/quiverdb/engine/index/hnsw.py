@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from quiverdb.engine.score.distance import Offsets
 from quiverdb.engine.score.forms import Rows
+from quiverdb.errors import StorageError
 from quiverdb.model.collection import Distance, VectorSpec
 from quiverdb.model.point import FloatArray
 
@@ -105,8 +106,11 @@ class Graph:
         return cls(faiss.read_index(str(path)))
 
     def save(self, path: Path) -> int:
-        """Write the graph to ``path`` and return the checksum of the file."""
-        faiss.write_index(self.index, str(path))
+        """Write the graph to ``path`` and return the checksum of the file; raises ``StorageError``."""
+        try:
+            faiss.write_index(self.index, str(path))
+        except RuntimeError as error:  # faiss tells what happened in words only
+            raise StorageError(f"no space left to write {path}, or it may not be written", path=str(path)) from error
         with path.open("rb+") as file:
             os.fsync(file.fileno())
         return checksum(path)

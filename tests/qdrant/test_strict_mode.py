@@ -484,6 +484,25 @@ def test_lengths_of_multivectors() -> None:
                 checked._check_lengths(points)
 
 
+def test_multivectors_are_limited_by_rows_and_bytes() -> None:
+    """Each row takes 8 bytes."""
+    rows = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
+    params = {"m": models.VectorParams(size=2, distance=models.Distance.DOT, multivector_config=rows)}
+
+    def upsert(id: int, count: int) -> None:
+        client.upsert("c", [models.PointStruct(id=id, vector={"m": [[1.0, 0.0]] * count})])
+
+    with QdrantClient(":memory:") as client:
+        client.create_collection("c", params)
+        limit(client, multivector_config={"m": {"max_vectors": 2}}, max_collection_vector_size_bytes=33)
+        upsert(1, 2)
+        assert "Multivector 'm' has a limit of 2 vectors, but 3 were provided!" in refused(lambda: upsert(2, 3))
+        upsert(2, 2)
+        upsert(3, 1)
+        assert "Max vector storage size" in refused(lambda: upsert(4, 1))
+        assert client.count("c").count == 3
+
+
 def _spec(limits: models.StrictModeConfig) -> Any:
     from quiverdb.qdrant.request.collections import collection_spec
 

@@ -115,8 +115,16 @@ def lengths(column: DenseColumn | Sequence[VectorValue | None] | None, what: str
 
 def vector_bytes(view: View) -> int:
     """Return the bytes that the vectors of live points take."""
-    dense = sum(len(view.with_vector(name)) * view.row_size(name) for name in view.schema.spec.vectors)
+    dense = sum(_row_count(view, name) * view.row_size(name) for name in view.schema.spec.vectors)
     return dense + _record_bytes(view, "extra")
+
+
+def _row_count(view: View, name: str) -> int:
+    """Count the rows that live points have stored under the name of a dense vector or multivector."""
+    having = view.with_vector(name)
+    if view.schema.spec.vectors[name].multivector is None:
+        return len(having)
+    return int(view.spans(name)[to_array(having), 1].sum())
 
 
 def payload_bytes(view: View) -> int:

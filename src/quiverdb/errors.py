@@ -9,6 +9,7 @@
     ├── NotFoundError (LookupError)         no such collection, point, …    kind, name
     ├── AlreadyExistsError (ValueError)     the name is taken               kind, name
     ├── UnsupportedError                    a backend lacks a feature       feature, backend
+    ├── MissingLibraryError (ImportError)   an extra is not installed       library, extra
     ├── ClosedError (RuntimeError)          used after close, or in a fork
     └── StorageError (OSError)              the disk                        path
         ├── LockedError                     another process writes here     path, owner
@@ -26,6 +27,7 @@ __all__ = [
     "InvalidInputError",
     "LimitError",
     "LockedError",
+    "MissingLibraryError",
     "NotFoundError",
     "QuiverError",
     "RateLimitedError",
@@ -97,6 +99,15 @@ class UnsupportedError(QuiverError, NotImplementedError):
         super().__init__(f"{feature} is not supported by {backend}." + (f" {advice}" if advice else ""))
         self.feature = feature
         self.backend = backend
+
+
+class MissingLibraryError(QuiverError, ImportError):
+    """Tell that ``library`` is needed, which comes with the ``extra`` of this package."""
+
+    def __init__(self, purpose: str, *, library: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs {library}: pip install quiverdb[{extra}]")
+        self.library = library
+        self.extra = extra
 
 
 class ClosedError(QuiverError, RuntimeError):

@@ -14,7 +14,12 @@ import quiverdb
 ROOT = Path(quiverdb.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LINE_LIMIT = 700
-GENERATED = {"qdrant/_async_client.py", "qdrant/_cluster_models.py", "qdrant/models.py"}
+GENERATED = {
+    "qdrant/_async_client.py",
+    "qdrant/_cluster_models.py",
+    "qdrant/_legacy_models.py",
+    "qdrant/models.py",
+}
 
 COMMON = {"errors", "types", "_version", "dates"}
 INNER = {"model", *COMMON}

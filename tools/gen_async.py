@@ -149,7 +149,7 @@ def _call(function: str, definition: ast.FunctionDef, *, pass_on: bool = True) -
     """Write a call with all that a method got, after the synchronous method itself if it is to be passed on."""
     arguments = definition.args
     passed = [f"QdrantClient.{definition.name}"] if pass_on else []
-    passed += [argument.arg for argument in arguments.args[1:]]
+    passed += [argument.arg for argument in [*arguments.posonlyargs, *arguments.args][1:]]
     passed += [f"{argument.arg}={argument.arg}" for argument in arguments.kwonlyargs]
     passed += [f"**{arguments.kwarg.arg}"] if arguments.kwarg else []
     return f"{function}({', '.join(passed)})"

@@ -1,9 +1,10 @@
-"""Write the models of the Qdrant dialect from ``facts/qdrant_models.json`` and ``model_docs.py``.
+"""Write the models of the Qdrant dialect from ``facts/*_models.json`` and ``model_docs.py``.
 
 ``models.py`` gets what requests and results of a single node are made of; ``_cluster_models.py`` gets the rest
-(telemetry, clusters, envelopes), which ``models.py`` loads on first use, so that importing it stays quick.
+(telemetry, clusters, envelopes) and ``_legacy_models.py`` what releases before 1.16 had besides. ``models.py`` loads
+these two on first use, so that importing it stays quick.
 
-    python tools/gen_models.py            write both files
+    python tools/gen_models.py            write the files
     python tools/gen_models.py --check    fail if the files differ from what would be written
 """
 
@@ -25,6 +26,7 @@ WIDTH = 120
 PACKAGE = TOOLS.parent / "src" / "quiverdb" / "qdrant"
 MODELS = PACKAGE / "models.py"
 CLUSTER_MODELS = PACKAGE / "_cluster_models.py"
+LEGACY_MODELS = PACKAGE / "_legacy_models.py"
 
 ROOTS = (
     "ChangeAliasesOperation", "CollectionExistence", "CollectionInfo", "CollectionsAliasesResponse",
@@ -42,8 +44,10 @@ ROOTS = (
 
 LOOSE = {
     "BatchVectorStruct": "list, tuple, arrays=True",
+    "NamedVectorStruct": "list, tuple, arrays=True",
     "QueryInterface": "list, tuple, str, UUID, arrays=True",
     "Vector": "list, tuple, arrays=True",
+    "RecommendExample": "list, tuple, str, UUID, arrays=True",
     "VectorInput": "list, tuple, str, UUID, arrays=True",
     "VectorOutput": "list, tuple, arrays=True",
     "VectorStruct": "list, tuple, arrays=True",
@@ -51,7 +55,11 @@ LOOSE = {
 }
 """What unions that hold vectors take unchecked."""
 
-FIELDS = {("SparseVector", "indices"): "Indices", ("SparseVector", "values"): "Values"}
+FIELDS = {
+    ("NamedVector", "vector"): "Values",
+    ("SparseVector", "indices"): "Indices",
+    ("SparseVector", "values"): "Values",
+}
 """Fields whose type is not the one in the facts."""
 
 SPELLINGS = (
@@ -93,16 +101,23 @@ LAZY = """
 
 if TYPE_CHECKING:
     from quiverdb.qdrant._cluster_models import (
-{names}
+{cluster}
+    )
+    from quiverdb.qdrant._legacy_models import (
+{legacy}
     )
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
-    from quiverdb.qdrant import _cluster_models
+_LEGACY = frozenset((
+{legacy_names}
+))
 
-    value = globals()[name] = getattr(_cluster_models, name)
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__ and name not in _LEGACY:
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+    home = import_module("quiverdb.qdrant." + ("_legacy_models" if name in _LEGACY else "_cluster_models"))
+    value = globals()[name] = getattr(home, name)
     return value
 
 
@@ -111,16 +126,20 @@ def __dir__() -> list[str]:
 """
 
 
-def read_facts() -> dict[str, Any]:
-    """Return the facts: every field as a dict, other aliases among the unions."""
+def read_facts() -> tuple[dict[str, Any], set[str]]:
+    """Return the facts, every field as a dict and other aliases among the unions, and which names are legacy."""
     facts: dict[str, Any] = json.loads((TOOLS / "facts" / "qdrant_models.json").read_text())
+    older: dict[str, Any] = json.loads((TOOLS / "facts" / "legacy_models.json").read_text())
+    kinds = ("aliases", "enums", "unions", "models")
+    for kind in kinds:
+        facts[kind] |= older[kind]
     facts["unions"] |= facts["aliases"]
     for name, model in facts["models"].items():
         for field, fact in model["fields"].items():
             fact = {"type": fact} if isinstance(fact, str) else fact
             fact["type"] = FIELDS.get((name, field), fact["type"])
             model["fields"][field] = fact
-    return facts
+    return facts, {name for kind in kinds for name in older[kind]}
 
 
 def dependencies(facts: dict[str, Any]) -> dict[str, list[str]]:
@@ -273,6 +292,7 @@ def quoted(names: Iterable[str], pattern: Callable[[str], str] = '    "{}",'.for
 IMPORTS = (
     {
         "enum": ["Enum"],
+        "importlib": ["import_module"],
         "typing": ["TYPE_CHECKING", "Annotated", "Any", "Literal", "TypeAlias"],
         "uuid": ["UUID"],
     },
@@ -304,28 +324,41 @@ def imports_for(text: str, names: Iterable[str] = ()) -> str:
 
 def generate() -> dict[Path, str]:
     """Return the text of each generated file."""
-    facts = read_facts()
+    facts, legacy = read_facts()
     needs = dependencies(facts)
-    unions = set(facts["unions"])
     core = reachable(ROOTS, needs)
-    rest = set(needs) - core
+    rest = set(needs) - core - legacy
 
-    names = ordered(core, needs, unions)
-    text = promises(names, needs) + body(facts, names) + LAZY.format(names=quoted(rest, "        {0} as {0},".format))
+    names = ordered(core, needs, set(facts["unions"]))
+    aside = {
+        part: quoted(members, "        {0} as {0},".format) for part, members in (("cluster", rest), ("legacy", legacy))
+    }
+    text = promises(names, needs) + body(facts, names) + LAZY.format(**aside, legacy_names=quoted(legacy))
     models = HEADER.format(
         quotes='"""',
         doc="Models of the Qdrant API: what requests are made of and what comes back.",
         imports=imports_for(text),
-        names=quoted(needs),
+        names=quoted(set(needs) - legacy),
     )
-    other = body(facts, ordered(rest, needs, unions))
-    cluster = HEADER.format(
-        quotes='"""',
-        doc="Models of the Qdrant API that only servers and clusters use: telemetry, shards, envelopes of answers.",
-        imports=imports_for(other, core - {QUERY}),
-        names=quoted(rest),
-    )
-    return {MODELS: models + text, CLUSTER_MODELS: cluster + other}
+    return {
+        MODELS: models + text,
+        CLUSTER_MODELS: aside_source(
+            facts,
+            needs,
+            rest,
+            core,
+            "Models of the Qdrant API that only servers and clusters use: telemetry, shards, envelopes of answers.",
+        ),
+        LEGACY_MODELS: aside_source(
+            facts, needs, legacy, core, "Models of the Qdrant API for requests that newer releases dropped."
+        ),
+    }
+
+
+def aside_source(facts: dict[str, Any], needs: dict[str, list[str]], names: set[str], core: set[str], doc: str) -> str:
+    """Return the text of a file with models that ``models.py`` loads on first use."""
+    text = body(facts, ordered(names, needs, set(facts["unions"])))
+    return HEADER.format(quotes='"""', doc=doc, imports=imports_for(text, core - {QUERY}), names=quoted(names)) + text
 
 
 def main() -> int:

@@ -499,5 +499,20 @@ DOCS = {
     "WebApiTelemetry": "Report how requests over REST went.",
     "InlineResponse202": "Tell that a request was accepted and goes on in the background.",
     **{f"InlineResponse200{number}": _ENVELOPE.format(what) for number, what in _ENVELOPES.items()},
+    # Requests of older releases
+    "ContextExamplePair": "Pair an example to be near with one to be far from, as older releases do.",
+    "DiscoverRequest": "Ask for points near a target, within the limits that pairs of examples set.",
+    "DiscoverRequestBatch": "List requests to discover.",
+    "NamedSparseVector": "Name the sparse vector that is searched for.",
+    "NamedVector": "Name the vector that is searched for.",
+    "NamedVectorStruct": "A vector to search for, alone or with its name.",
+    "RecommendExample": "An example, given as a stored point's id or as a vector.",
+    "RecommendGroupsRequest": "Ask for points like good examples and unlike bad ones, in groups.",
+    "RecommendRequest": "Ask for points like good examples and unlike bad ones.",
+    "RecommendRequestBatch": "List requests to recommend.",
+    "SearchGroupsRequest": "Ask for the points nearest to a vector, in groups.",
+    "SearchRequest": "Ask for the points nearest to a vector.",
+    "SearchRequestBatch": "List searches.",
+    "UsingVector": "The name of a vector.",
 }
 """Docstrings by name."""

@@ -416,11 +416,6 @@ def test_unknown_arguments_are_type_errors(docs: QdrantClient, call: Any) -> Non
         call(docs)
 
 
-def test_inference_is_refused(docs: QdrantClient) -> None:
-    with pytest.raises(NotImplementedError, match="Document"):
-        docs.query_points("docs", models.Document(text="a", model="m"))
-
-
 @pytest.mark.parametrize("options", [{}, {"host": "localhost"}, {"url": "http://localhost"}, {"location": "http://x"}])
 def test_remote_servers_are_named_as_missing(options: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedError, match="remote server"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from qdrant_client import models as official
 
-from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError
 from quiverdb.model.filter import Filter, HasId
 from quiverdb.model.point import DenseColumn, Points, SparseVector
 from quiverdb.model.shard import ShardFallback
@@ -28,7 +28,8 @@ from quiverdb.model.write import (
 from quiverdb.qdrant import models
 from quiverdb.qdrant.request import writes
 from quiverdb.qdrant.request.ids import point_id, point_ids
-from quiverdb.qdrant.request.points import batches_of_columns, batches_of_rows, points
+from quiverdb.qdrant.request.inference import NotEmbeddedError
+from quiverdb.qdrant.request.points import column_batches, points, points_of_columns, row_batches
 from quiverdb.qdrant.request.vectors import vector
 
 UUID_TEXT = "123e4567-e89b-12d3-a456-426614174000"
@@ -177,10 +178,10 @@ def test_wrong_vectors_are_refused(given: Any, complaint: str) -> None:
         models.InferenceObject(object={}, model="m"),
     ],
 )
-def test_inference_is_named_as_missing(given: Any) -> None:
-    with pytest.raises(UnsupportedError, match=type(given).__name__):
+def test_what_is_to_be_embedded_says_so(given: Any) -> None:
+    with pytest.raises(NotEmbeddedError, match=type(given).__name__):
         vector(given)
-    with pytest.raises(UnsupportedError, match=type(given).__name__):
+    with pytest.raises(NotEmbeddedError, match=type(given).__name__):
         points([models.PointStruct(id=1, vector={"a": given})])
 
 
@@ -292,8 +293,12 @@ def test_wrong_points_are_refused(given: Any, complaint: str) -> None:
 
 
 def test_rows_are_cut_into_batches() -> None:
-    batches = list(batches_of_rows((models.PointStruct(id=i, vector=[i]) for i in range(5)), 2))
-    assert [list(batch.ids) for batch in batches] == [[0, 1], [2, 3], [4]]
+    batches = list(row_batches((models.PointStruct(id=i, vector=[i]) for i in range(5)), 2))
+    assert [list(points(batch).ids) for batch in batches] == [[0, 1], [2, 3], [4]]
+
+
+def batches_of_columns(vectors: Any, payloads: Any, ids: Any, size: int) -> list[Points]:
+    return [points_of_columns(batch, batch.vectors) for batch in column_batches(vectors, payloads, ids, size)]
 
 
 def vectors_of(kind: str) -> Any:
@@ -310,7 +315,7 @@ def vectors_of(kind: str) -> Any:
 @pytest.mark.parametrize("kind", ["array", "list", "generator", "named", "dicts"])
 def test_columns_are_cut_into_batches(kind: str) -> None:
     payloads = ({"i": i} for i in count())
-    batches = list(batches_of_columns(vectors_of(kind), payloads, count(10), 2))
+    batches = batches_of_columns(vectors_of(kind), payloads, count(10), 2)
     assert [list(batch.ids) for batch in batches] == [[10, 11], [12, 13], [14]]
     assert [dense(batch) for batch in batches] == [[[0, 0], [1, 0]], [[2, 0], [3, 0]], [[4, 0]]]
     assert [batch.payloads for batch in batches] == [[{"i": 0}, {"i": 1}], [{"i": 2}, {"i": 3}], [{"i": 4}]]
@@ -358,7 +363,7 @@ def test_points_without_ids_get_random_ones() -> None:
 )
 def test_short_columns_are_refused(vectors: Any, payloads: Any, ids: Any, complaint: str) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
-        list(batches_of_columns(vectors, payloads, ids, 10))
+        batches_of_columns(vectors, payloads, ids, 10)
 
 
 FILTER = {"must": [{"has_id": [7]}]}

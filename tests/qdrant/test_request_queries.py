@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from qdrant_client import models as official
 
-from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError
 from quiverdb.model.filter import Filter, GeoPoint, HasId, MatchValue
 from quiverdb.model.query import (
     Context,
@@ -38,6 +38,7 @@ from quiverdb.model.query import (
 )
 from quiverdb.qdrant import models
 from quiverdb.qdrant.request import queries
+from quiverdb.qdrant.request.inference import NotEmbeddedError
 from quiverdb.qdrant.request.legacy import named_vector
 
 UUID_TEXT = "123e4567-e89b-12d3-a456-426614174000"
@@ -177,9 +178,9 @@ def test_other_queries_are_refused(given: Any) -> None:
         queries.kind_of(given)
 
 
-def test_inference_is_named_as_missing() -> None:
+def test_what_is_to_be_embedded_says_so() -> None:
     for query in (models.Document(text="a", model="m"), models.NearestQuery(nearest={"text": "a", "model": "m"})):
-        with pytest.raises(UnsupportedError, match="Document"):
+        with pytest.raises(NotEmbeddedError, match="Document"):
             queries.kind_of(query)
 
 

@@ -28,6 +28,8 @@ from quiverdb.qdrant._types import (
     WithPayload,
     WithVectors,
 )
+from quiverdb.qdrant.fastembed_common import QueryResponse
+from quiverdb.qdrant.migrate import Progress
 
 __all__ = ["AsyncQdrantClient"]
 
@@ -100,215 +102,9 @@ class AsyncQdrantClient(AsyncConnection):
             )
         )
 
-    DEFAULT_BATCH_SIZE = QdrantClient.DEFAULT_BATCH_SIZE
-
     async def info(self) -> models.VersionInfo:
         """Tell which version of the API this is."""
         return await self._run(QdrantClient.info)
-
-    async def create_collection(
-        self,
-        collection_name: str,
-        vectors_config: VectorsConfig | None = None,
-        sparse_vectors_config: Mapping[str, models.SparseVectorParams | Settings] | None = None,
-        shard_number: int | None = None,
-        sharding_method: models.ShardingMethod | str | None = None,
-        replication_factor: int | None = None,
-        write_consistency_factor: int | None = None,
-        on_disk_payload: bool | None = None,
-        hnsw_config: models.HnswConfigDiff | Settings | None = None,
-        optimizers_config: models.OptimizersConfigDiff | Settings | None = None,
-        wal_config: models.WalConfigDiff | Settings | None = None,
-        quantization_config: QuantizationConfig | None = None,
-        timeout: int | None = None,
-        strict_mode_config: models.StrictModeConfig | Settings | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        payload: models.PayloadStorageParams | Settings | None = None,
-        id_tracker: models.IdTrackerParams | Settings | None = None,
-    ) -> bool:
-        """Create an empty collection."""
-        return await self._run(
-            QdrantClient.create_collection,
-            collection_name,
-            vectors_config,
-            sparse_vectors_config,
-            shard_number,
-            sharding_method,
-            replication_factor,
-            write_consistency_factor,
-            on_disk_payload,
-            hnsw_config,
-            optimizers_config,
-            wal_config,
-            quantization_config,
-            timeout,
-            strict_mode_config,
-            metadata,
-            payload,
-            id_tracker,
-        )
-
-    async def recreate_collection(
-        self,
-        collection_name: str,
-        vectors_config: VectorsConfig | None = None,
-        sparse_vectors_config: Mapping[str, models.SparseVectorParams | Settings] | None = None,
-        shard_number: int | None = None,
-        sharding_method: models.ShardingMethod | str | None = None,
-        replication_factor: int | None = None,
-        write_consistency_factor: int | None = None,
-        on_disk_payload: bool | None = None,
-        hnsw_config: models.HnswConfigDiff | Settings | None = None,
-        optimizers_config: models.OptimizersConfigDiff | Settings | None = None,
-        wal_config: models.WalConfigDiff | Settings | None = None,
-        quantization_config: QuantizationConfig | None = None,
-        timeout: int | None = None,
-        strict_mode_config: models.StrictModeConfig | Settings | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        payload: models.PayloadStorageParams | Settings | None = None,
-        id_tracker: models.IdTrackerParams | Settings | None = None,
-    ) -> bool:
-        """Delete the collection if it exists and create it anew."""
-        return await self._run(
-            QdrantClient.recreate_collection,
-            collection_name,
-            vectors_config,
-            sparse_vectors_config,
-            shard_number,
-            sharding_method,
-            replication_factor,
-            write_consistency_factor,
-            on_disk_payload,
-            hnsw_config,
-            optimizers_config,
-            wal_config,
-            quantization_config,
-            timeout,
-            strict_mode_config,
-            metadata,
-            payload,
-            id_tracker,
-        )
-
-    async def update_collection(
-        self,
-        collection_name: str,
-        optimizers_config: models.OptimizersConfigDiff | Settings | None = None,
-        collection_params: models.CollectionParamsDiff | Settings | None = None,
-        vectors_config: Mapping[str, models.VectorParamsDiff | Settings] | None = None,
-        hnsw_config: models.HnswConfigDiff | Settings | None = None,
-        quantization_config: QuantizationConfig | models.Disabled | None = None,
-        timeout: int | None = None,
-        sparse_vectors_config: Mapping[str, models.SparseVectorParams | Settings] | None = None,
-        strict_mode_config: models.StrictModeConfig | Settings | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> bool:
-        """Change settings of a collection; what is left out stays as it is."""
-        return await self._run(
-            QdrantClient.update_collection,
-            collection_name,
-            optimizers_config,
-            collection_params,
-            vectors_config,
-            hnsw_config,
-            quantization_config,
-            timeout,
-            sparse_vectors_config,
-            strict_mode_config,
-            metadata,
-        )
-
-    async def delete_collection(self, collection_name: str, timeout: int | None = None) -> bool:
-        """Delete a collection with all its points; tell whether it existed."""
-        return await self._run(QdrantClient.delete_collection, collection_name, timeout)
-
-    async def get_collection(self, collection_name: str) -> models.CollectionInfo:
-        """Return the state, size and settings of a collection."""
-        return await self._run(QdrantClient.get_collection, collection_name)
-
-    async def get_collections(self) -> models.CollectionsResponse:
-        """List the collections."""
-        return await self._run(QdrantClient.get_collections)
-
-    async def collection_exists(self, collection_name: str) -> bool:
-        """Tell whether there is a collection or an alias of this name."""
-        return await self._run(QdrantClient.collection_exists, collection_name)
-
-    async def update_collection_aliases(
-        self,
-        change_aliases_operations: Sequence[
-            models.CreateAliasOperation | models.RenameAliasOperation | models.DeleteAliasOperation | Settings
-        ],
-        timeout: int | None = None,
-    ) -> bool:
-        """Apply all changes of aliases, in order, or none."""
-        return await self._run(QdrantClient.update_collection_aliases, change_aliases_operations, timeout)
-
-    async def get_collection_aliases(self, collection_name: str) -> models.CollectionsAliasesResponse:
-        """List the aliases of a collection."""
-        return await self._run(QdrantClient.get_collection_aliases, collection_name)
-
-    async def get_aliases(self) -> models.CollectionsAliasesResponse:
-        """List all aliases."""
-        return await self._run(QdrantClient.get_aliases)
-
-    async def create_vector_name(
-        self,
-        collection_name: str,
-        vector_name: str,
-        vector_name_config: models.DenseVectorNameConfig | models.SparseVectorNameConfig | Settings,
-        wait: bool = True,
-        ordering: models.WriteOrdering | None = None,
-        timeout: int | None = None,
-    ) -> models.UpdateResult:
-        """Add a named vector, which no point has yet."""
-        return await self._run(
-            QdrantClient.create_vector_name, collection_name, vector_name, vector_name_config, wait, ordering, timeout
-        )
-
-    async def delete_vector_name(
-        self,
-        collection_name: str,
-        vector_name: str,
-        wait: bool = True,
-        ordering: models.WriteOrdering | None = None,
-        timeout: int | None = None,
-    ) -> models.UpdateResult:
-        """Drop a named vector and what points have stored under it."""
-        return await self._run(QdrantClient.delete_vector_name, collection_name, vector_name, wait, ordering, timeout)
-
-    async def create_payload_index(
-        self,
-        collection_name: str,
-        field_name: str,
-        field_schema: models.PayloadFieldSchema | str | Settings | None = None,
-        field_type: models.PayloadFieldSchema | str | Settings | None = None,
-        wait: bool = True,
-        ordering: models.WriteOrdering | None = None,
-        timeout: int | None = None,
-    ) -> models.UpdateResult:
-        """Index the values at a payload key; ``field_type`` is the old name of ``field_schema``."""
-        return await self._run(
-            QdrantClient.create_payload_index,
-            collection_name,
-            field_name,
-            field_schema,
-            field_type,
-            wait,
-            ordering,
-            timeout,
-        )
-
-    async def delete_payload_index(
-        self,
-        collection_name: str,
-        field_name: str,
-        wait: bool = True,
-        ordering: models.WriteOrdering | None = None,
-        timeout: int | None = None,
-    ) -> models.UpdateResult:
-        """Drop the index over a payload key."""
-        return await self._run(QdrantClient.delete_payload_index, collection_name, field_name, wait, ordering, timeout)
 
     async def upsert(
         self,
@@ -332,79 +128,6 @@ class AsyncQdrantClient(AsyncConnection):
             update_filter,
             update_mode,
             timeout,
-        )
-
-    def upload_points(
-        self,
-        collection_name: str,
-        points: Iterable[models.PointStruct | models.Record | Settings],
-        batch_size: int = 64,
-        parallel: int = 1,
-        method: str | None = None,
-        max_retries: int = 3,
-        wait: bool = False,
-        shard_key_selector: ShardKey | None = None,
-        update_filter: Filter | None = None,
-        update_mode: models.UpdateMode | str | None = None,
-        *,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> Awaitable[None]:
-        """Store any number of points, batch by batch.
-
-        ``progress`` is told after each batch how many points are stored, and of how many if that is known.
-        """
-        return self._begin(
-            QdrantClient.upload_points,
-            collection_name,
-            points,
-            batch_size,
-            parallel,
-            method,
-            max_retries,
-            wait,
-            shard_key_selector,
-            update_filter,
-            update_mode,
-            progress=progress,
-        )
-
-    def upload_collection(
-        self,
-        collection_name: str,
-        vectors: NDArray[Any] | Mapping[str, NDArray[Any]] | Iterable[models.VectorStruct],
-        payload: Iterable[Mapping[str, Any] | None] | None = None,
-        ids: Iterable[PointId] | None = None,
-        batch_size: int = 64,
-        parallel: int = 1,
-        method: str | None = None,
-        max_retries: int = 3,
-        wait: bool = False,
-        shard_key_selector: ShardKey | None = None,
-        update_filter: Filter | None = None,
-        update_mode: models.UpdateMode | str | None = None,
-        *,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> Awaitable[None]:
-        """Store any number of points given in columns, batch by batch; arrays are stored without a detour.
-
-        Points without ids get random ones. ``progress`` is told after each batch how many points are stored,
-        and of how many if that is known.
-        """
-        return self._begin(
-            QdrantClient.upload_collection,
-            collection_name,
-            vectors,
-            payload,
-            ids,
-            batch_size,
-            parallel,
-            method,
-            max_retries,
-            wait,
-            shard_key_selector,
-            update_filter,
-            update_mode,
-            progress=progress,
         )
 
     async def update_vectors(
@@ -623,6 +346,617 @@ class AsyncQdrantClient(AsyncConnection):
             shard_key_selector,
         )
 
+    async def search(
+        self,
+        collection_name: str,
+        query_vector: Any,
+        query_filter: Filter | None = None,
+        search_params: models.SearchParams | Settings | None = None,
+        limit: int = 10,
+        offset: int | None = None,
+        with_payload: WithPayload | None = True,
+        with_vectors: WithVectors | None = False,
+        score_threshold: float | None = None,
+        append_payload: bool = True,
+        consistency: ReadConsistency | None = None,
+        shard_key_selector: ShardKey | None = None,
+        timeout: int | None = None,
+    ) -> list[models.ScoredPoint]:
+        """Return the points nearest to a vector, given alone or with its name (legacy: use ``query_points``)."""
+        return await self._run(
+            QdrantClient.search,
+            collection_name,
+            query_vector,
+            query_filter,
+            search_params,
+            limit,
+            offset,
+            with_payload,
+            with_vectors,
+            score_threshold,
+            append_payload,
+            consistency,
+            shard_key_selector,
+            timeout,
+        )
+
+    async def search_batch(
+        self,
+        collection_name: str,
+        requests: Sequence[models.SearchRequest | Settings],
+        timeout: int | None = None,
+        consistency: ReadConsistency | None = None,
+    ) -> list[list[models.ScoredPoint]]:
+        """Answer several searches (legacy: use ``query_batch_points``)."""
+        return await self._run(QdrantClient.search_batch, collection_name, requests, timeout, consistency)
+
+    async def search_groups(
+        self,
+        collection_name: str,
+        query_vector: Any,
+        group_by: str,
+        query_filter: Filter | None = None,
+        search_params: models.SearchParams | Settings | None = None,
+        limit: int = 10,
+        group_size: int = 1,
+        with_payload: WithPayload | None = True,
+        with_vectors: WithVectors | None = False,
+        score_threshold: float | None = None,
+        with_lookup: models.WithLookupInterface | Settings | None = None,
+        consistency: ReadConsistency | None = None,
+        shard_key_selector: ShardKey | None = None,
+        timeout: int | None = None,
+    ) -> models.GroupsResult:
+        """Return the points nearest to a vector in groups (legacy: use ``query_points_groups``)."""
+        return await self._run(
+            QdrantClient.search_groups,
+            collection_name,
+            query_vector,
+            group_by,
+            query_filter,
+            search_params,
+            limit,
+            group_size,
+            with_payload,
+            with_vectors,
+            score_threshold,
+            with_lookup,
+            consistency,
+            shard_key_selector,
+            timeout,
+        )
+
+    async def recommend(
+        self,
+        collection_name: str,
+        positive: Sequence[QueryInput] | None = None,
+        negative: Sequence[QueryInput] | None = None,
+        query_filter: Filter | None = None,
+        search_params: models.SearchParams | Settings | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        with_payload: WithPayload | None = True,
+        with_vectors: WithVectors | None = False,
+        score_threshold: float | None = None,
+        using: str | None = None,
+        lookup_from: models.LookupLocation | Settings | None = None,
+        strategy: models.RecommendStrategy | str | None = None,
+        consistency: ReadConsistency | None = None,
+        shard_key_selector: ShardKey | None = None,
+        timeout: int | None = None,
+    ) -> list[models.ScoredPoint]:
+        """Return points like the positive examples and unlike the negative ones (legacy: use ``query_points``)."""
+        return await self._run(
+            QdrantClient.recommend,
+            collection_name,
+            positive,
+            negative,
+            query_filter,
+            search_params,
+            limit,
+            offset,
+            with_payload,
+            with_vectors,
+            score_threshold,
+            using,
+            lookup_from,
+            strategy,
+            consistency,
+            shard_key_selector,
+            timeout,
+        )
+
+    async def recommend_batch(
+        self,
+        collection_name: str,
+        requests: Sequence[models.RecommendRequest | Settings],
+        consistency: ReadConsistency | None = None,
+        timeout: int | None = None,
+    ) -> list[list[models.ScoredPoint]]:
+        """Answer several requests to recommend (legacy: use ``query_batch_points``)."""
+        return await self._run(QdrantClient.recommend_batch, collection_name, requests, consistency, timeout)
+
+    async def recommend_groups(
+        self,
+        collection_name: str,
+        group_by: str,
+        positive: Sequence[QueryInput] | None = None,
+        negative: Sequence[QueryInput] | None = None,
+        query_filter: Filter | None = None,
+        search_params: models.SearchParams | Settings | None = None,
+        limit: int = 10,
+        group_size: int = 1,
+        score_threshold: float | None = None,
+        with_payload: WithPayload | None = True,
+        with_vectors: WithVectors | None = False,
+        using: str | None = None,
+        lookup_from: models.LookupLocation | Settings | None = None,
+        with_lookup: models.WithLookupInterface | Settings | None = None,
+        strategy: models.RecommendStrategy | str | None = None,
+        consistency: ReadConsistency | None = None,
+        shard_key_selector: ShardKey | None = None,
+        timeout: int | None = None,
+    ) -> models.GroupsResult:
+        """Return points like and unlike examples in groups (legacy: use ``query_points_groups``)."""
+        return await self._run(
+            QdrantClient.recommend_groups,
+            collection_name,
+            group_by,
+            positive,
+            negative,
+            query_filter,
+            search_params,
+            limit,
+            group_size,
+            score_threshold,
+            with_payload,
+            with_vectors,
+            using,
+            lookup_from,
+            with_lookup,
+            strategy,
+            consistency,
+            shard_key_selector,
+            timeout,
+        )
+
+    async def discover(
+        self,
+        collection_name: str,
+        target: QueryInput | None = None,
+        context: Sequence[models.ContextExamplePair | models.ContextPair | Settings] | None = None,
+        query_filter: Filter | None = None,
+        search_params: models.SearchParams | Settings | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        with_payload: WithPayload | None = True,
+        with_vectors: WithVectors | None = False,
+        using: str | None = None,
+        lookup_from: models.LookupLocation | Settings | None = None,
+        consistency: ReadConsistency | None = None,
+        shard_key_selector: ShardKey | None = None,
+        timeout: int | None = None,
+    ) -> list[models.ScoredPoint]:
+        """Return the points near a target within the limits of a context (legacy: use ``query_points``)."""
+        return await self._run(
+            QdrantClient.discover,
+            collection_name,
+            target,
+            context,
+            query_filter,
+            search_params,
+            limit,
+            offset,
+            with_payload,
+            with_vectors,
+            using,
+            lookup_from,
+            consistency,
+            shard_key_selector,
+            timeout,
+        )
+
+    async def discover_batch(
+        self,
+        collection_name: str,
+        requests: Sequence[models.DiscoverRequest | Settings],
+        consistency: ReadConsistency | None = None,
+        timeout: int | None = None,
+    ) -> list[list[models.ScoredPoint]]:
+        """Answer several requests to discover (legacy: use ``query_batch_points``)."""
+        return await self._run(QdrantClient.discover_batch, collection_name, requests, consistency, timeout)
+
+    def upload_records(
+        self,
+        collection_name: str,
+        records: Iterable[models.Record],
+        batch_size: int = 64,
+        parallel: int = 1,
+        method: str | None = None,
+        max_retries: int = 3,
+        wait: bool = False,
+        shard_key_selector: ShardKey | None = None,
+    ) -> Awaitable[None]:
+        """Store any number of records, batch by batch (legacy: use ``upload_points``)."""
+        return self._begin(
+            QdrantClient.upload_records,
+            collection_name,
+            records,
+            batch_size,
+            parallel,
+            method,
+            max_retries,
+            wait,
+            shard_key_selector,
+        )
+
+    @classmethod
+    async def list_text_models(cls) -> dict[str, tuple[int, models.Distance]]:
+        """Return the models that make one vector of a text: their sizes and distances by name."""
+        return await cls._ask(QdrantClient.list_text_models)
+
+    @classmethod
+    async def list_image_models(cls) -> dict[str, tuple[int, models.Distance]]:
+        """Return the models that make one vector of a picture: their sizes and distances by name."""
+        return await cls._ask(QdrantClient.list_image_models)
+
+    @classmethod
+    async def list_late_interaction_text_models(cls) -> dict[str, tuple[int, models.Distance]]:
+        """Return the models that make a multivector of a text: their sizes and distances by name."""
+        return await cls._ask(QdrantClient.list_late_interaction_text_models)
+
+    @classmethod
+    async def list_late_interaction_multimodal_models(cls) -> dict[str, tuple[int, models.Distance]]:
+        """Return the models that make a multivector of a text or a picture: their sizes and distances by name."""
+        return await cls._ask(QdrantClient.list_late_interaction_multimodal_models)
+
+    @classmethod
+    async def list_sparse_models(cls) -> dict[str, dict[str, Any]]:
+        """Return the models that make a sparse vector of a text: their descriptions by name."""
+        return await cls._ask(QdrantClient.list_sparse_models)
+
+    async def get_embedding_size(self, model_name: str) -> int:
+        """Return the size of the vectors that a model makes; sparse vectors have none."""
+        return await self._run(QdrantClient.get_embedding_size, model_name)
+
+    @property
+    def embedding_model_name(self) -> str:
+        """Tell which model ``add`` and ``query`` use (legacy: pass ``models.Document`` to the other methods)."""
+        return self._sync.embedding_model_name
+
+    @property
+    def sparse_embedding_model_name(self) -> str | None:
+        """Tell which sparse model ``add`` and ``query`` use besides (legacy)."""
+        return self._sync.sparse_embedding_model_name
+
+    async def set_model(
+        self,
+        /,
+        embedding_model_name: str,
+        max_length: int | None = None,
+        cache_dir: str | None = None,
+        threads: int | None = None,
+        providers: Sequence[Any] | None = None,
+        cuda: bool = False,
+        device_ids: list[int] | None = None,
+        lazy_load: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Choose and load the model for ``add`` and ``query`` (legacy); ``max_length`` changes nothing."""
+        return await self._run(
+            QdrantClient.set_model,
+            embedding_model_name,
+            max_length,
+            cache_dir,
+            threads,
+            providers,
+            cuda,
+            device_ids,
+            lazy_load,
+            **kwargs,
+        )
+
+    async def set_sparse_model(
+        self,
+        /,
+        embedding_model_name: str | None,
+        cache_dir: str | None = None,
+        threads: int | None = None,
+        providers: Sequence[Any] | None = None,
+        cuda: bool = False,
+        device_ids: list[int] | None = None,
+        lazy_load: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Choose and load the sparse model for ``add`` and ``query``, or do without (legacy)."""
+        return await self._run(
+            QdrantClient.set_sparse_model,
+            embedding_model_name,
+            cache_dir,
+            threads,
+            providers,
+            cuda,
+            device_ids,
+            lazy_load,
+            **kwargs,
+        )
+
+    async def get_vector_field_name(self) -> str:
+        """Return the name of the vector that ``add`` stores (legacy)."""
+        return await self._run(QdrantClient.get_vector_field_name)
+
+    async def get_sparse_vector_field_name(self) -> str | None:
+        """Return the name of the sparse vector that ``add`` stores, if there is a sparse model (legacy)."""
+        return await self._run(QdrantClient.get_sparse_vector_field_name)
+
+    async def get_fastembed_vector_params(
+        self,
+        on_disk: bool | None = None,
+        quantization_config: QuantizationConfig | None = None,
+        hnsw_config: models.HnswConfigDiff | Settings | None = None,
+    ) -> dict[str, models.VectorParams]:
+        """Return the vectors that a collection needs for ``add``, as ``create_collection`` takes them (legacy)."""
+        return await self._run(QdrantClient.get_fastembed_vector_params, on_disk, quantization_config, hnsw_config)
+
+    async def get_fastembed_sparse_vector_params(
+        self, on_disk: bool | None = None, modifier: models.Modifier | None = None
+    ) -> dict[str, models.SparseVectorParams] | None:
+        """Return the sparse vectors that a collection needs for ``add``, if there is a sparse model (legacy)."""
+        return await self._run(QdrantClient.get_fastembed_sparse_vector_params, on_disk, modifier)
+
+    async def add(
+        self,
+        /,
+        collection_name: str,
+        documents: Iterable[str],
+        metadata: Iterable[Mapping[str, Any]] | None = None,
+        ids: Iterable[PointId] | None = None,
+        batch_size: int = 32,
+        parallel: int | None = None,
+        **kwargs: Any,
+    ) -> list[PointId]:
+        """Embed and store texts, in a new collection if there is none, and return their ids (legacy: use ``upsert``).
+
+        The text goes into the payload as ``document``, next to the metadata. More arguments go to ``upload_points``.
+        """
+        return await self._run(
+            QdrantClient.add, collection_name, documents, metadata, ids, batch_size, parallel, **kwargs
+        )
+
+    async def query(
+        self,
+        /,
+        collection_name: str,
+        query_text: str,
+        query_filter: Filter | None = None,
+        limit: int = 10,
+        **kwargs: Any,
+    ) -> list[QueryResponse]:
+        """Return the texts stored by ``add`` that are nearest to a text (legacy: use ``query_points``).
+
+        With a sparse model, the ranks in both searches are fused. More arguments go to ``query_points``.
+        """
+        return await self._run(QdrantClient.query, collection_name, query_text, query_filter, limit, **kwargs)
+
+    async def query_batch(
+        self,
+        /,
+        collection_name: str,
+        query_texts: Sequence[str],
+        query_filter: Filter | None = None,
+        limit: int = 10,
+        **kwargs: Any,
+    ) -> list[list[QueryResponse]]:
+        """Answer several texts as ``query`` does (legacy: use ``query_batch_points``).
+
+        More arguments are fields of ``models.QueryRequest``, or ``with_vectors`` and ``search_params``.
+        """
+        return await self._run(QdrantClient.query_batch, collection_name, query_texts, query_filter, limit, **kwargs)
+
+    async def create_collection(
+        self,
+        collection_name: str,
+        vectors_config: VectorsConfig | None = None,
+        sparse_vectors_config: Mapping[str, models.SparseVectorParams | Settings] | None = None,
+        shard_number: int | None = None,
+        sharding_method: models.ShardingMethod | str | None = None,
+        replication_factor: int | None = None,
+        write_consistency_factor: int | None = None,
+        on_disk_payload: bool | None = None,
+        hnsw_config: models.HnswConfigDiff | Settings | None = None,
+        optimizers_config: models.OptimizersConfigDiff | Settings | None = None,
+        wal_config: models.WalConfigDiff | Settings | None = None,
+        quantization_config: QuantizationConfig | None = None,
+        timeout: int | None = None,
+        strict_mode_config: models.StrictModeConfig | Settings | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        payload: models.PayloadStorageParams | Settings | None = None,
+        id_tracker: models.IdTrackerParams | Settings | None = None,
+    ) -> bool:
+        """Create an empty collection."""
+        return await self._run(
+            QdrantClient.create_collection,
+            collection_name,
+            vectors_config,
+            sparse_vectors_config,
+            shard_number,
+            sharding_method,
+            replication_factor,
+            write_consistency_factor,
+            on_disk_payload,
+            hnsw_config,
+            optimizers_config,
+            wal_config,
+            quantization_config,
+            timeout,
+            strict_mode_config,
+            metadata,
+            payload,
+            id_tracker,
+        )
+
+    async def recreate_collection(
+        self,
+        collection_name: str,
+        vectors_config: VectorsConfig | None = None,
+        sparse_vectors_config: Mapping[str, models.SparseVectorParams | Settings] | None = None,
+        shard_number: int | None = None,
+        sharding_method: models.ShardingMethod | str | None = None,
+        replication_factor: int | None = None,
+        write_consistency_factor: int | None = None,
+        on_disk_payload: bool | None = None,
+        hnsw_config: models.HnswConfigDiff | Settings | None = None,
+        optimizers_config: models.OptimizersConfigDiff | Settings | None = None,
+        wal_config: models.WalConfigDiff | Settings | None = None,
+        quantization_config: QuantizationConfig | None = None,
+        timeout: int | None = None,
+        strict_mode_config: models.StrictModeConfig | Settings | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        payload: models.PayloadStorageParams | Settings | None = None,
+        id_tracker: models.IdTrackerParams | Settings | None = None,
+    ) -> bool:
+        """Delete the collection if it exists and create it anew."""
+        return await self._run(
+            QdrantClient.recreate_collection,
+            collection_name,
+            vectors_config,
+            sparse_vectors_config,
+            shard_number,
+            sharding_method,
+            replication_factor,
+            write_consistency_factor,
+            on_disk_payload,
+            hnsw_config,
+            optimizers_config,
+            wal_config,
+            quantization_config,
+            timeout,
+            strict_mode_config,
+            metadata,
+            payload,
+            id_tracker,
+        )
+
+    async def update_collection(
+        self,
+        collection_name: str,
+        optimizers_config: models.OptimizersConfigDiff | Settings | None = None,
+        collection_params: models.CollectionParamsDiff | Settings | None = None,
+        vectors_config: Mapping[str, models.VectorParamsDiff | Settings] | None = None,
+        hnsw_config: models.HnswConfigDiff | Settings | None = None,
+        quantization_config: QuantizationConfig | models.Disabled | None = None,
+        timeout: int | None = None,
+        sparse_vectors_config: Mapping[str, models.SparseVectorParams | Settings] | None = None,
+        strict_mode_config: models.StrictModeConfig | Settings | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Change settings of a collection; what is left out stays as it is."""
+        return await self._run(
+            QdrantClient.update_collection,
+            collection_name,
+            optimizers_config,
+            collection_params,
+            vectors_config,
+            hnsw_config,
+            quantization_config,
+            timeout,
+            sparse_vectors_config,
+            strict_mode_config,
+            metadata,
+        )
+
+    async def delete_collection(self, collection_name: str, timeout: int | None = None) -> bool:
+        """Delete a collection with all its points; tell whether it existed."""
+        return await self._run(QdrantClient.delete_collection, collection_name, timeout)
+
+    async def get_collection(self, collection_name: str) -> models.CollectionInfo:
+        """Return the state, size and settings of a collection."""
+        return await self._run(QdrantClient.get_collection, collection_name)
+
+    async def get_collections(self) -> models.CollectionsResponse:
+        """List the collections."""
+        return await self._run(QdrantClient.get_collections)
+
+    async def collection_exists(self, collection_name: str) -> bool:
+        """Tell whether there is a collection or an alias of this name."""
+        return await self._run(QdrantClient.collection_exists, collection_name)
+
+    async def update_collection_aliases(
+        self,
+        change_aliases_operations: Sequence[
+            models.CreateAliasOperation | models.RenameAliasOperation | models.DeleteAliasOperation | Settings
+        ],
+        timeout: int | None = None,
+    ) -> bool:
+        """Apply all changes of aliases, in order, or none."""
+        return await self._run(QdrantClient.update_collection_aliases, change_aliases_operations, timeout)
+
+    async def get_collection_aliases(self, collection_name: str) -> models.CollectionsAliasesResponse:
+        """List the aliases of a collection."""
+        return await self._run(QdrantClient.get_collection_aliases, collection_name)
+
+    async def get_aliases(self) -> models.CollectionsAliasesResponse:
+        """List all aliases."""
+        return await self._run(QdrantClient.get_aliases)
+
+    async def create_vector_name(
+        self,
+        collection_name: str,
+        vector_name: str,
+        vector_name_config: models.DenseVectorNameConfig | models.SparseVectorNameConfig | Settings,
+        wait: bool = True,
+        ordering: models.WriteOrdering | None = None,
+        timeout: int | None = None,
+    ) -> models.UpdateResult:
+        """Add a named vector, which no point has yet."""
+        return await self._run(
+            QdrantClient.create_vector_name, collection_name, vector_name, vector_name_config, wait, ordering, timeout
+        )
+
+    async def delete_vector_name(
+        self,
+        collection_name: str,
+        vector_name: str,
+        wait: bool = True,
+        ordering: models.WriteOrdering | None = None,
+        timeout: int | None = None,
+    ) -> models.UpdateResult:
+        """Drop a named vector and what points have stored under it."""
+        return await self._run(QdrantClient.delete_vector_name, collection_name, vector_name, wait, ordering, timeout)
+
+    async def create_payload_index(
+        self,
+        collection_name: str,
+        field_name: str,
+        field_schema: models.PayloadFieldSchema | str | Settings | None = None,
+        field_type: models.PayloadFieldSchema | str | Settings | None = None,
+        wait: bool = True,
+        ordering: models.WriteOrdering | None = None,
+        timeout: int | None = None,
+    ) -> models.UpdateResult:
+        """Index the values at a payload key; ``field_type`` is the old name of ``field_schema``."""
+        return await self._run(
+            QdrantClient.create_payload_index,
+            collection_name,
+            field_name,
+            field_schema,
+            field_type,
+            wait,
+            ordering,
+            timeout,
+        )
+
+    async def delete_payload_index(
+        self,
+        collection_name: str,
+        field_name: str,
+        wait: bool = True,
+        ordering: models.WriteOrdering | None = None,
+        timeout: int | None = None,
+    ) -> models.UpdateResult:
+        """Drop the index over a payload key."""
+        return await self._run(QdrantClient.delete_payload_index, collection_name, field_name, wait, ordering, timeout)
+
     async def query_points(
         self,
         collection_name: str,
@@ -767,76 +1101,99 @@ class AsyncQdrantClient(AsyncConnection):
             shard_key_selector,
         )
 
-    async def search(
+    def upload_points(
         self,
         collection_name: str,
-        query_vector: Any,
-        query_filter: Filter | None = None,
-        search_params: models.SearchParams | Settings | None = None,
-        limit: int = 10,
-        offset: int | None = None,
-        with_payload: WithPayload | None = True,
-        with_vectors: WithVectors | None = False,
-        score_threshold: float | None = None,
-        consistency: ReadConsistency | None = None,
+        points: Iterable[models.PointStruct | models.Record | Settings],
+        batch_size: int = 64,
+        parallel: int = 1,
+        method: str | None = None,
+        max_retries: int = 3,
+        wait: bool = False,
         shard_key_selector: ShardKey | None = None,
-        timeout: int | None = None,
-    ) -> list[models.ScoredPoint]:
-        """Return the points nearest to a vector, given alone or as a pair of its name and itself."""
-        return await self._run(
-            QdrantClient.search,
+        update_filter: Filter | None = None,
+        update_mode: models.UpdateMode | str | None = None,
+        *,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> Awaitable[None]:
+        """Store any number of points, batch by batch.
+
+        ``parallel`` threads read and embed batches ahead of the one that is stored (0: as many as there are CPUs).
+        A batch for which the disk has no room is tried again up to ``max_retries`` times; after any other error,
+        which tells the batch, the batches before it are stored. ``progress`` is told after each batch how many
+        points are stored, and of how many if that is known.
+        """
+        return self._begin(
+            QdrantClient.upload_points,
             collection_name,
-            query_vector,
-            query_filter,
-            search_params,
-            limit,
-            offset,
-            with_payload,
-            with_vectors,
-            score_threshold,
-            consistency,
+            points,
+            batch_size,
+            parallel,
+            method,
+            max_retries,
+            wait,
             shard_key_selector,
-            timeout,
+            update_filter,
+            update_mode,
+            progress=progress,
         )
 
-    async def recommend(
+    def upload_collection(
         self,
         collection_name: str,
-        positive: Sequence[QueryInput] | None = None,
-        negative: Sequence[QueryInput] | None = None,
-        query_filter: Filter | None = None,
-        search_params: models.SearchParams | Settings | None = None,
-        limit: int = 10,
-        offset: int = 0,
-        with_payload: WithPayload | None = True,
-        with_vectors: WithVectors | None = False,
-        score_threshold: float | None = None,
-        using: str | None = None,
-        lookup_from: models.LookupLocation | Settings | None = None,
-        strategy: models.RecommendStrategy | str | None = None,
-        consistency: ReadConsistency | None = None,
+        vectors: NDArray[Any] | Mapping[str, NDArray[Any]] | Iterable[models.VectorStruct],
+        payload: Iterable[Mapping[str, Any] | None] | None = None,
+        ids: Iterable[PointId] | None = None,
+        batch_size: int = 64,
+        parallel: int = 1,
+        method: str | None = None,
+        max_retries: int = 3,
+        wait: bool = False,
         shard_key_selector: ShardKey | None = None,
-        timeout: int | None = None,
-    ) -> list[models.ScoredPoint]:
-        """Return the points that are like the positive examples and unlike the negative ones."""
-        return await self._run(
-            QdrantClient.recommend,
+        update_filter: Filter | None = None,
+        update_mode: models.UpdateMode | str | None = None,
+        *,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> Awaitable[None]:
+        """Store any number of points given in columns, batch by batch; arrays are stored without a detour.
+
+        Points without ids get random ones; ids and payloads beyond the last vector are left alone. For the other
+        arguments see ``upload_points``.
+        """
+        return self._begin(
+            QdrantClient.upload_collection,
             collection_name,
-            positive,
-            negative,
-            query_filter,
-            search_params,
-            limit,
-            offset,
-            with_payload,
-            with_vectors,
-            score_threshold,
-            using,
-            lookup_from,
-            strategy,
-            consistency,
+            vectors,
+            payload,
+            ids,
+            batch_size,
+            parallel,
+            method,
+            max_retries,
+            wait,
             shard_key_selector,
-            timeout,
+            update_filter,
+            update_mode,
+            progress=progress,
+        )
+
+    async def migrate(
+        self,
+        dest_client: Any,
+        collection_names: Sequence[str] | None = None,
+        batch_size: int = 100,
+        recreate_on_collision: bool = False,
+        *,
+        progress: Progress | None = None,
+    ) -> None:
+        """Copy collections, by default all, to another client of this or the official package.
+
+        Settings, payload indexes and points with all their vectors are copied; aliases are not. A collection that
+        is there already is an error, raised before anything is changed, or with ``recreate_on_collision`` replaced.
+        ``progress`` is told the collection, how many of its points are copied, and of how many.
+        """
+        return await self._run(
+            QdrantClient.migrate, dest_client, collection_names, batch_size, recreate_on_collision, progress=progress
         )
 
     async def create_shard_key(
@@ -981,3 +1338,20 @@ class AsyncQdrantClient(AsyncConnection):
     async def remove_peer(self, peer_id: int, force: bool | None = None, timeout: int | None = None) -> bool:
         """Remove a node from a cluster."""
         return await self._run(QdrantClient.remove_peer, peer_id, force, timeout)
+
+    DEFAULT_BATCH_SIZE = QdrantClient.DEFAULT_BATCH_SIZE
+
+    @property
+    def grpc_collections(self) -> Any:
+        """Raise ``UnsupportedError``: an embedded database is not behind gRPC."""
+        return self._sync.grpc_collections
+
+    @property
+    def grpc_points(self) -> Any:
+        """Raise ``UnsupportedError``: an embedded database is not behind gRPC."""
+        return self._sync.grpc_points
+
+    @property
+    def http(self) -> Any:
+        """Raise ``UnsupportedError``: an embedded database is not behind HTTP."""
+        return self._sync.http

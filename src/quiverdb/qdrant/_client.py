@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from quiverdb.qdrant import models
 from quiverdb.qdrant._cluster_methods import ClusterMethods
-from quiverdb.qdrant._collection_methods import CollectionMethods
 from quiverdb.qdrant._connection import API_VERSION
+from quiverdb.qdrant._legacy_methods import LegacyMethods
+from quiverdb.qdrant._migrate_methods import MigrateMethods
+from quiverdb.qdrant._model_methods import ModelMethods
 from quiverdb.qdrant._point_methods import PointMethods
-from quiverdb.qdrant._query_methods import QueryMethods
 from quiverdb.qdrant._shard_methods import ShardMethods
 from quiverdb.qdrant._snapshot_methods import SnapshotMethods
 
 __all__ = ["QdrantClient"]
 
 
-class QdrantClient(CollectionMethods, PointMethods, QueryMethods, ShardMethods, SnapshotMethods, ClusterMethods):
+class QdrantClient(
+    PointMethods, LegacyMethods, ModelMethods, MigrateMethods, ShardMethods, SnapshotMethods, ClusterMethods
+):
     """Work with collections of points the way Qdrant's client does.
 
     ``QdrantClient(":memory:")`` keeps everything in memory, ``QdrantClient(path="folder")`` on disk, and
@@ -34,8 +37,6 @@ class QdrantClient(CollectionMethods, PointMethods, QueryMethods, ShardMethods, 
     ...     client.query_points("cities", query=[60.0, 11.0], limit=1).points[0].payload
     {'name': 'Oslo'}
     """
-
-    DEFAULT_BATCH_SIZE = 8
 
     def info(self) -> models.VersionInfo:
         """Tell which version of the API this is."""

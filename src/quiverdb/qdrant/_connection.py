@@ -7,10 +7,12 @@ import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from quiverdb.database import Database
 from quiverdb.errors import ClosedError, InvalidInputError, UnsupportedError
+from quiverdb.qdrant.request import inference
+from quiverdb.qdrant.request.parse import number
 
 if TYPE_CHECKING:
     from quiverdb.qdrant.official.local import QdrantLocal
@@ -20,7 +22,11 @@ __all__ = ["API_VERSION", "Connection"]
 API_VERSION = "1.20.0"
 """The version of the Qdrant API that is spoken."""
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 _MEMORY = ":memory:"
+_USE_METHODS = "Use the methods of the client."
 
 
 class _Closed:
@@ -49,6 +55,9 @@ def _release(database: Database, described: str) -> None:
 class Connection:
     """Open a database on the terms that ``QdrantClient`` documents."""
 
+    DEFAULT_BATCH_SIZE = 8
+    """How many objects a model is given at a time, unless ``local_inference_batch_size`` says so."""
+
     def __init__(
         self,
         location: str | None = None,
@@ -76,6 +85,9 @@ class Connection:
         self._init_options = {
             name: value for name, value in locals().items() if name != "self" and not (name == "database" and not value)
         }
+        self._inference_batch = number(
+            local_inference_batch_size, "local_inference_batch_size", 1, self.DEFAULT_BATCH_SIZE
+        )
         self._finalizer: weakref.finalize[Any, Any] | None = None
         given = {"location": location, "url": url, "host": host, "path": path, "database": database}
         named = [name for name, value in given.items() if value is not None]
@@ -102,6 +114,14 @@ class Connection:
         if timeout is not None:
             self._database.check_timeout(collection_name, timeout)
 
+    def _to_store(self, read: Callable[[T], R], given: T, *, named: bool = False) -> R:
+        """Read what is to be stored, with vectors in place of the objects that models embed."""
+        return inference.read(read, given, "document", self._inference_batch, named=named)
+
+    def _to_find(self, read: Callable[[T], R], given: T) -> R:
+        """Read what is to be searched for, with vectors in place of the objects that models embed."""
+        return inference.read(read, given, "query", self._inference_batch)
+
     @property
     def _client(self) -> QdrantLocal:
         """What programs look at to learn whether the database is embedded."""
@@ -113,6 +133,21 @@ class Connection:
     def init_options(self) -> Mapping[str, Any]:
         """The arguments that the client was made with."""
         return self._init_options
+
+    @property
+    def grpc_collections(self) -> Any:
+        """Raise ``UnsupportedError``: an embedded database is not behind gRPC."""
+        raise UnsupportedError("The raw gRPC client", "an embedded database", _USE_METHODS)
+
+    @property
+    def grpc_points(self) -> Any:
+        """Raise ``UnsupportedError``: an embedded database is not behind gRPC."""
+        raise UnsupportedError("The raw gRPC client", "an embedded database", _USE_METHODS)
+
+    @property
+    def http(self) -> Any:
+        """Raise ``UnsupportedError``: an embedded database is not behind HTTP."""
+        raise UnsupportedError("The raw REST client", "an embedded database", _USE_METHODS)
 
     def close(self, grpc_grace: float | None = None) -> None:  # noqa: ARG002
         """Close the database, unless it was given as ``database=``; a second call does nothing."""

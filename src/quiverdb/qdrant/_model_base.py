@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Dense", "Indices", "Later", "Loose", "Model", "Query", "Rows", "Timestamp", "Values", "adopt"]
 
 _MODELS = "quiverdb.qdrant.models"
+_SCALARS = {int, str, float, bool}
 
 
 def adopt(value: Any) -> Any:
@@ -49,7 +50,7 @@ def adopt(value: Any) -> Any:
         adopted = {key: adopt(item) for key, item in value.items()}
         return adopted if any(adopted[key] is not item for key, item in value.items()) else value
     if kind is list or kind is tuple:
-        if not value or isinstance(value[0], int | float | str):
+        if not value or isinstance(value[0], float) or set(map(type, value)) <= _SCALARS:
             return value
         items = [adopt(item) for item in value]
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value

@@ -3,16 +3,10 @@
 # ruff: noqa: ARG002 (arguments for clusters and deadlines change nothing on one node)
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-from numpy.typing import NDArray
-
-from quiverdb.errors import RateLimitedError
-from quiverdb.model.point import Points as Columns
-from quiverdb.model.write import PointOperation, Upsert
+from quiverdb.model.write import PointOperation
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
 from quiverdb.qdrant._types import (
@@ -30,15 +24,10 @@ from quiverdb.qdrant.errors import api_errors
 from quiverdb.qdrant.request import queries, writes
 from quiverdb.qdrant.request.filters import filter_of
 from quiverdb.qdrant.request.ids import point_ids
-from quiverdb.qdrant.request.parse import number
-from quiverdb.qdrant.request.points import batches_of_columns, batches_of_rows
 from quiverdb.qdrant.request.shards import shard_selector
 from quiverdb.qdrant.response.results import facet_response, records, scroll_result, update_result
 
 __all__ = ["PointMethods"]
-
-_BATCH = 1024
-"""Batches of an upload are at least as large, since here they cross no network."""
 
 
 class PointMethods(Connection):
@@ -64,98 +53,8 @@ class PointMethods(Connection):
         """Store points; a point that exists is replaced as a whole."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            operation = writes.upsert(points, update_filter, update_mode)
+            operation = self._to_store(lambda given: writes.upsert(given, update_filter, update_mode), points)
             return self._write(collection_name, operation, wait, shard_key_selector)
-
-    def upload_points(
-        self,
-        collection_name: str,
-        points: Iterable[models.PointStruct | models.Record | Settings],
-        batch_size: int = 64,
-        parallel: int = 1,
-        method: str | None = None,
-        max_retries: int = 3,
-        wait: bool = False,
-        shard_key_selector: ShardKey | None = None,
-        update_filter: Filter | None = None,
-        update_mode: models.UpdateMode | str | None = None,
-        *,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> None:
-        """Store any number of points, batch by batch.
-
-        ``progress`` is told after each batch how many points are stored, and of how many if that is known.
-        """
-        with api_errors:
-            template = writes.upload(update_filter, update_mode, shard_key_selector)
-            batches = batches_of_rows(points, self._batch_size(collection_name, batch_size))
-            total = len(points) if isinstance(points, Sized) else None
-            self._upload(collection_name, batches, total, wait, template, progress)
-
-    def upload_collection(
-        self,
-        collection_name: str,
-        vectors: NDArray[Any] | Mapping[str, NDArray[Any]] | Iterable[models.VectorStruct],
-        payload: Iterable[Mapping[str, Any] | None] | None = None,
-        ids: Iterable[PointId] | None = None,
-        batch_size: int = 64,
-        parallel: int = 1,
-        method: str | None = None,
-        max_retries: int = 3,
-        wait: bool = False,
-        shard_key_selector: ShardKey | None = None,
-        update_filter: Filter | None = None,
-        update_mode: models.UpdateMode | str | None = None,
-        *,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> None:
-        """Store any number of points given in columns, batch by batch; arrays are stored without a detour.
-
-        Points without ids get random ones. ``progress`` is told after each batch how many points are stored,
-        and of how many if that is known.
-        """
-        with api_errors:
-            template = writes.upload(update_filter, update_mode, shard_key_selector)
-            size = self._batch_size(collection_name, batch_size)
-            first = next(iter(vectors.values()), ()) if isinstance(vectors, Mapping) else vectors
-            total = len(first) if isinstance(first, Sized) else None
-            batches = batches_of_columns(vectors, payload, ids, size)
-            self._upload(collection_name, batches, total, wait, template, progress)
-
-    def _batch_size(self, collection_name: str, batch_size: int) -> int:
-        """Return the caller's batch size, or a larger one where the collection sets no limits."""
-        size = number(batch_size, "batch_size", 1, _BATCH)
-        limits = self._database.info(collection_name).spec.strict_mode
-        return size if limits is not None and limits.enabled else max(size, _BATCH)
-
-    def _upload(
-        self,
-        collection_name: str,
-        batches: Iterator[Columns],
-        total: int | None,
-        wait: bool,
-        template: Upsert,
-        progress: Callable[[int, int | None], None] | None,
-    ) -> None:
-        """Store batches, each on the terms of ``template``."""
-        done = 0
-        for batch in batches:
-            self._store(collection_name, msgspec.structs.replace(template, points=batch), wait)
-            done += len(batch.ids)
-            if progress is not None:
-                progress(done, total)
-
-    def _store(self, collection_name: str, batch: Upsert, wait: bool) -> None:
-        """Store one batch of an upload, as soon as the collection's rate of writes allows."""
-        while True:
-            try:
-                self._database.write(collection_name, [batch], wait=wait)
-            except RateLimitedError as error:
-                if error.retry_after is None:
-                    raise
-                time.sleep(error.retry_after)
-            else:
-                return
 
     def update_vectors(
         self,
@@ -170,7 +69,7 @@ class PointMethods(Connection):
         """Replace the given vectors of points and keep their other vectors."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            operation = writes.update_vectors(points, update_filter)
+            operation = self._to_store(lambda given: writes.update_vectors(given, update_filter), points)
             return self._write(collection_name, operation, wait, shard_key_selector)
 
     def delete_vectors(
@@ -273,7 +172,7 @@ class PointMethods(Connection):
         """Apply all operations, in order, or none."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            operations = [writes.operation(operation) for operation in update_operations]
+            operations = self._to_store(writes.operations, update_operations)
             return [update_result(result) for result in self._database.write(collection_name, operations, wait=wait)]
 
     def retrieve(

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
-from quiverdb.model.query import Query
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
 from quiverdb.qdrant._types import (
@@ -21,11 +20,9 @@ from quiverdb.qdrant._types import (
 )
 from quiverdb.qdrant.errors import api_errors
 from quiverdb.qdrant.request import queries
-from quiverdb.qdrant.request.legacy import named_vector, recommend_query
 from quiverdb.qdrant.response.results import (
     groups_result,
     query_response,
-    scored_points,
     search_matrix_offsets,
     search_matrix_pairs,
 )
@@ -64,10 +61,9 @@ class QueryMethods(Connection):
             return self.query_batch_points(collection_name, query_points)  # type: ignore[return-value]
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            request = queries.query(
-                query,
+            read = partial(
+                queries.query_of,
                 using=using,
-                prefetch=prefetch,
                 filter=query_filter,
                 params=search_params,
                 limit=limit,
@@ -78,6 +74,7 @@ class QueryMethods(Connection):
                 lookup_from=lookup_from,
                 shard_key=shard_key_selector,
             )
+            request = self._to_find(read, (query, prefetch))
             return query_response(self._database.query(collection_name, (request,))[0])
 
     def query_batch_points(
@@ -90,7 +87,7 @@ class QueryMethods(Connection):
         """Answer several queries."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            batch = [queries.query_request(request) for request in requests]
+            batch = self._to_find(queries.query_requests, requests)
             return [query_response(hits) for hits in self._database.query(collection_name, batch)]
 
     def query_points_groups(
@@ -116,10 +113,9 @@ class QueryMethods(Connection):
         """Return the points that answer a query best, grouped by the values at a payload key."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            request = queries.query(
-                query,
+            read = partial(
+                queries.query_of,
                 using=using,
-                prefetch=prefetch,
                 filter=query_filter,
                 params=search_params,
                 limit=limit,
@@ -129,6 +125,7 @@ class QueryMethods(Connection):
                 lookup_from=lookup_from,
                 shard_key=shard_key_selector,
             )
+            request = self._to_find(read, (query, prefetch))
             grouped = queries.groups(request, group_by=group_by, group_size=group_size, with_lookup=with_lookup)
             return groups_result(self._database.query_groups(collection_name, grouped))
 
@@ -169,76 +166,3 @@ class QueryMethods(Connection):
                 using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
             )
             return search_matrix_offsets(self._database.matrix(collection_name, request))
-
-    def search(
-        self,
-        collection_name: str,
-        query_vector: Any,
-        query_filter: Filter | None = None,
-        search_params: models.SearchParams | Settings | None = None,
-        limit: int = 10,
-        offset: int | None = None,
-        with_payload: WithPayload | None = True,
-        with_vectors: WithVectors | None = False,
-        score_threshold: float | None = None,
-        consistency: ReadConsistency | None = None,
-        shard_key_selector: ShardKey | None = None,
-        timeout: int | None = None,
-    ) -> list[models.ScoredPoint]:
-        """Return the points nearest to a vector, given alone or as a pair of its name and itself."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            using, vector = named_vector(query_vector)
-            request = queries.query(
-                vector,
-                using=using,
-                filter=query_filter,
-                params=search_params,
-                limit=limit,
-                offset=offset,
-                with_payload=with_payload,
-                with_vectors=with_vectors,
-                score_threshold=score_threshold,
-                shard_key=shard_key_selector,
-            )
-            return self._scored(collection_name, request)
-
-    def recommend(
-        self,
-        collection_name: str,
-        positive: Sequence[QueryInput] | None = None,
-        negative: Sequence[QueryInput] | None = None,
-        query_filter: Filter | None = None,
-        search_params: models.SearchParams | Settings | None = None,
-        limit: int = 10,
-        offset: int = 0,
-        with_payload: WithPayload | None = True,
-        with_vectors: WithVectors | None = False,
-        score_threshold: float | None = None,
-        using: str | None = None,
-        lookup_from: models.LookupLocation | Settings | None = None,
-        strategy: models.RecommendStrategy | str | None = None,
-        consistency: ReadConsistency | None = None,
-        shard_key_selector: ShardKey | None = None,
-        timeout: int | None = None,
-    ) -> list[models.ScoredPoint]:
-        """Return the points that are like the positive examples and unlike the negative ones."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            request = queries.query(
-                recommend_query(positive, negative, strategy),
-                using=using,
-                filter=query_filter,
-                params=search_params,
-                limit=limit,
-                offset=offset,
-                with_payload=with_payload,
-                with_vectors=with_vectors,
-                score_threshold=score_threshold,
-                lookup_from=lookup_from,
-                shard_key=shard_key_selector,
-            )
-            return self._scored(collection_name, request)
-
-    def _scored(self, collection_name: str, request: Query) -> list[models.ScoredPoint]:
-        return scored_points(self._database.query(collection_name, (request,))[0])

@@ -42,10 +42,11 @@ def unexpected_response(error: BaseException | None) -> UnexpectedResponse | Non
         error = InvalidInputError("the request is nested too deeply, or contains itself")
     for kind, status, prefix in _STATUSES:
         if isinstance(error, kind):
+            told = "; ".join([str(error), *getattr(error, "__notes__", ())])
             headers = {}
             if isinstance(error, RateLimitedError) and error.retry_after is not None:
                 headers["retry-after"] = str(math.ceil(error.retry_after))
-            return _response(status, f"{prefix}: {error}", headers)
+            return _response(status, f"{prefix}: {told}", headers)
     return None
 
 

@@ -34,7 +34,15 @@ from quiverdb.model.collection import (
 from quiverdb.model.write import CreateVector
 from quiverdb.qdrant.request.parse import dispatch, parse, plain, shaped
 
-__all__ = ["alias_changes", "collection_patch", "collection_spec", "create_vector", "field_index"]
+__all__ = [
+    "alias_changes",
+    "collection_patch",
+    "collection_spec",
+    "create_vector",
+    "field_index",
+    "stemmer",
+    "stopwords",
+]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -259,8 +267,8 @@ def field_index(value: Any) -> FieldIndex:
         FieldIndex,
         value,
         type=_field_type(value.type),
-        stopwords=_stopwords(getattr(value, "stopwords", None)),
-        stemmer=_stemmer(getattr(value, "stemmer", None)),
+        stopwords=stopwords(getattr(value, "stopwords", None)),
+        stemmer=stemmer(getattr(value, "stemmer", None)),
         scoring=_scoring(getattr(value, "scoring", None)),
     )
 
@@ -273,7 +281,8 @@ def _field_type(value: Any) -> FieldType:
         raise InvalidInputError(f"{value!r} is no type of index: use one of {known}", field="field_schema") from None
 
 
-def _stopwords(value: Any) -> Stopwords | None:
+def stopwords(value: Any) -> Stopwords | None:
+    """Return words to leave out, given as a language or as a set."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -282,7 +291,8 @@ def _stopwords(value: Any) -> Stopwords | None:
     return Stopwords(tuple(map(plain, given.languages or ())), tuple(given.custom or ()))
 
 
-def _stemmer(value: Any) -> str | None:
+def stemmer(value: Any) -> str | None:
+    """Return the language to stem in, or ``"none"``."""
     if value is None:
         return None
     return str(plain(value.language)) if hasattr(value, "language") else "none"

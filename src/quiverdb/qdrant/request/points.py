@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import numpy as np
 
 from quiverdb.errors import InvalidInputError
-from quiverdb.model.point import PointId, Points, VectorColumn
+from quiverdb.model.point import Points, VectorColumn
 from quiverdb.qdrant.request.ids import point_ids
-from quiverdb.qdrant.request.inference import KINDS
+from quiverdb.qdrant.request.inference import NotEmbeddedError, stands_for_one
 from quiverdb.qdrant.request.parse import parse
 from quiverdb.qdrant.request.vectors import array_column, column
 
-__all__ = ["batches_of_columns", "batches_of_rows", "points", "points_of_batch", "points_of_rows"]
+__all__ = [
+    "ColumnBatch",
+    "column_batches",
+    "points",
+    "points_of_batch",
+    "points_of_columns",
+    "points_of_rows",
+    "row_batches",
+]
 
 _ROWS = frozenset({"PointStruct", "PointVectors", "Record", "ScoredPoint"})
 _Column = tuple[list[int], list[Any]]
@@ -75,6 +84,8 @@ def _named(given: Any) -> Iterable[tuple[str, Any]]:
     if given is None:
         return ()
     if isinstance(given, Mapping):
+        if stands_for_one(given):
+            raise NotEmbeddedError(given)
         return given.items()
     return (("", given),)
 
@@ -96,28 +107,50 @@ def _whole(vectors: Any, count: int) -> VectorColumn:
     return column(vectors, range(count), count) if count else []
 
 
-def batches_of_rows(rows: Iterable[Any], size: int) -> Iterator[Points]:
-    """Cut points given one by one into batches."""
+def row_batches(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Cut points given one by one into batches, unread."""
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable) or type(rows).__name__ in _ROWS:
+        raise InvalidInputError(f"expected points, got {type(rows).__name__}", field="points")
     source = iter(rows)
     while batch := list(islice(source, size)):
-        yield points_of_rows(batch)
+        yield batch
 
 
-def batches_of_columns(
+class ColumnBatch(msgspec.Struct, frozen=True, eq=False):
+    """Hold a batch given in columns, unread: vectors by name, as an array or one by one."""
+
+    vectors: Any
+    count: int
+    ids: list[Any] | None
+    payloads: list[Any] | None
+
+
+def column_batches(
     vectors: Any, payloads: Iterable[Any] | None, ids: Iterable[Any] | None, size: int
-) -> Iterator[Points]:
-    """Cut points given in columns into batches; arrays are sliced, anything else is iterated over.
+) -> Iterator[ColumnBatch]:
+    """Cut points given in columns into batches, unread; arrays are sliced, anything else is iterated over.
 
-    Points without ids get random UUIDs. Ids and payloads beyond the last vector are left alone.
+    Ids and payloads beyond the last vector are left alone.
     """
     next_ids = None if ids is None else iter(ids)
     next_payloads = None if payloads is None else iter(payloads)
-    for columns, count in _slices(vectors, size):
-        yield Points(
-            [str(uuid4()) for _ in range(count)] if next_ids is None else _take_ids(next_ids, count),
-            columns,
+    for part, count in _slices(vectors, size):
+        yield ColumnBatch(
+            part,
+            count,
+            None if next_ids is None else _take(next_ids, count, "ids"),
             None if next_payloads is None else _take(next_payloads, count, "payloads"),
         )
+
+
+def points_of_columns(batch: ColumnBatch, given: Any) -> Points:
+    """Return points given in columns, with ``given`` for their vectors; those without ids get random UUIDs."""
+    count = batch.count
+    ids = [str(uuid4()) for _ in range(count)] if batch.ids is None else point_ids(batch.ids)
+    if isinstance(given, list):
+        return Points(ids, _columns(given), batch.payloads)
+    named = given if isinstance(given, Mapping) else {"": given}
+    return Points(ids, {name: _whole(values, count) for name, values in named.items()}, batch.payloads)
 
 
 def _take(source: Iterator[Any], count: int, what: str) -> list[Any]:
@@ -127,36 +160,25 @@ def _take(source: Iterator[Any], count: int, what: str) -> list[Any]:
     return taken
 
 
-def _take_ids(source: Iterator[Any], count: int) -> Sequence[PointId]:
-    return point_ids(_take(source, count, "ids"))
-
-
-def _slices(vectors: Any, size: int) -> Iterator[tuple[dict[str, VectorColumn], int]]:
-    """Yield the columns of one batch after the other, and how many points each has."""
+def _slices(vectors: Any, size: int) -> Iterator[tuple[Any, int]]:
+    """Yield the vectors of one batch after the other, and how many points each has."""
     if hasattr(vectors, "__array__"):
         vectors = {"": np.asarray(vectors)}
     if isinstance(vectors, Mapping):
         yield from _array_slices(vectors, size)
         return
+    if isinstance(vectors, str | bytes) or not isinstance(vectors, Iterable):
+        raise InvalidInputError(f"expected vectors, got {type(vectors).__name__}", field="vectors")
     source = iter(vectors)
     while batch := list(islice(source, size)):
-        yield _columns([_unwrapped(item) for item in batch]), len(batch)
+        yield batch, len(batch)
 
 
-def _unwrapped(item: Any) -> Any:
-    """Leave a vector as it is, but read a dict that stands for something to embed."""
-    if isinstance(item, Mapping) and {"model"} <= item.keys() and item.keys() & {"text", "image", "object"}:
-        found = parse("VectorStruct", dict(item))
-        return found if type(found).__name__ in KINDS else item
-    return item
-
-
-def _array_slices(columns: Mapping[str, Any], size: int) -> Iterator[tuple[dict[str, VectorColumn], int]]:
+def _array_slices(columns: Mapping[str, Any], size: int) -> Iterator[tuple[dict[str, Any], int]]:
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InvalidInputError(f"the named vectors differ in number: {lengths}", field="vectors")
     total = max(lengths.values(), default=0)
     for start in range(0, total, size):
         count = min(size, total - start)
-        parts = {name: values[start : start + count] for name, values in columns.items()}
-        yield {name: _whole(part, count) for name, part in parts.items()}, count
+        yield {name: values[start : start + count] for name, values in columns.items()}, count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -53,7 +53,9 @@ __all__ = [
     "order_by",
     "payload_selector",
     "query",
+    "query_of",
     "query_request",
+    "query_requests",
     "scroll",
     "search_params",
     "vector_input",
@@ -100,6 +102,16 @@ def query(
         None if lookup_from is None else _lookup(lookup_from),
         None if shard_key is None else shard_selector(shard_key),
     )
+
+
+def query_of(given: tuple[Any, Any], **terms: Any) -> Query:
+    """Return a query given together with its prefetch, which are what models may have to embed."""
+    return query(given[0], prefetch=given[1], **terms)
+
+
+def query_requests(values: Sequence[Any]) -> list[Query]:
+    """Return the queries of several ``QueryRequest``."""
+    return [query_request(value) for value in values]
 
 
 def query_request(value: Any) -> Query:

@@ -16,7 +16,7 @@ import numpy as np
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.model.point import DenseColumn, FloatArray, SparseVector, VectorColumn, VectorValue
-from quiverdb.qdrant.request.inference import KINDS, embedded
+from quiverdb.qdrant.request.inference import KINDS, NotEmbeddedError
 from quiverdb.qdrant.request.parse import parse
 
 __all__ = ["array_column", "column", "vector"]
@@ -77,7 +77,7 @@ def _from_object(value: Any) -> VectorValue:
     if name == "SparseVector":
         return _sparse(value.indices, value.values)
     if name in KINDS:
-        return embedded(value)
+        raise NotEmbeddedError(value)
     if isinstance(value, tuple):
         return vector(list(value))
     if hasattr(value, "__array__"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,6 +36,7 @@ __all__ = [
     "delete_vectors",
     "in_shards",
     "operation",
+    "operations",
     "overwrite_payload",
     "selector",
     "set_payload",
@@ -194,3 +195,8 @@ _READERS = {name: _reader(field, read) for name, (field, read) in _OPERATIONS.it
 def operation(given: Any) -> PointOperation:
     """Return one operation of a batch."""
     return dispatch(_READERS, "UpdateOperation", given)
+
+
+def operations(given: Sequence[Any]) -> list[PointOperation]:
+    """Return the operations of a batch."""
+    return [operation(each) for each in given]

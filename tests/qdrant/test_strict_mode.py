@@ -663,6 +663,7 @@ def test_every_call_with_a_deadline_is_checked(client: QdrantClient) -> None:
     limit(client, max_timeout=5)
     free = {
         "create_collection", "recreate_collection", "update_collection", "delete_collection", "create_shard_key",
+        "cluster_collection_update",
         "update_collection_aliases", "delete_shard_key",
     }  # fmt: skip
     arguments: dict[str, Any] = {"collection_name": "c", "timeout": 6}

@@ -110,7 +110,7 @@ def snapshot_cycle(make: str, listed: str, delete: str, *where: Any) -> dict[str
 
     return {
         make: Case(made, is_described),
-        listed: Case(names),
+        listed: Case(lambda client: made(client).name in names(client), lambda answer: bool(answer)),
         delete: Case(deleted, lambda answer: answer == (True, True, False)),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 K = 10
+BATCH_TEXTS = 1000
 PERMILLES = (1, 10, 100, 500)
 """Shares of the points that the filters let through."""
 _KEYS = ("name", "summary", "section", "installed_kb", "tags", "priority")
@@ -103,6 +105,19 @@ def synthetic(count: int = 50_000, size: int = 384, queries: int = 500) -> Data:
         )
     ]
     return Data(vectors[:count], payloads, vectors[count:])
+
+
+def texts(folder: Path | None, count: int) -> tuple[list[str], list[str]]:
+    """Return so many texts, repeated if there are fewer, and queries; made up without a folder."""
+    if folder is None:
+        random = np.random.default_rng(5)
+        lengths, queries = random.integers(2, 10, count), random.integers(1, 7, 500)
+        made = [" ".join(f"w{word}" for word in random.zipf(1.3, size) % 50_000) for size in (*lengths, *queries)]
+        return made[:count], made[count:]
+    with gzip.open(_only(folder, "*.jsonl.gz"), "rt", encoding="utf-8") as lines:
+        found = [json.loads(line)["summary"] for line in lines]
+    questions = json.loads(_only(folder, "*_queries.json").read_text("utf-8"))
+    return list(islice(cycle(found), count)), questions
 
 
 def from_options(folder: Path | None, repeat: int, count: int) -> Data:

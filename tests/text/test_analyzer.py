@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError
 from quiverdb.model.collection import FieldIndex, FieldType, Stopwords
 from quiverdb.text import Analyzer, analyzer_for
 from quiverdb.text.stemmers import stemmer_of
@@ -39,7 +39,7 @@ def test_custom_stopwords_join_those_of_a_language_and_follow_the_case() -> None
 
 
 def test_an_unknown_stopword_language_is_named() -> None:
-    with pytest.raises(UnsupportedError, match="klingon"):
+    with pytest.raises(InvalidInputError, match="klingon"):
         analyzer_for(text_index(stopwords=Stopwords(languages=("klingon",))))
 
 

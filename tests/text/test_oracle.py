@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from quiverdb.embed import Bm25
 from quiverdb.text import Analyzer
 from quiverdb.text.stemmers import LANGUAGES
+from quiverdb.text.stopwords import LANGUAGES as STOPWORD_LANGUAGES
 from quiverdb.text.stopwords import stopwords_of
 
 EXAMPLES = int(os.environ.get("QUIVERDB_EXAMPLES", "0"))
@@ -123,12 +124,21 @@ def test_stems_are_those_of_edge(language: str) -> None:
     assert not wrong
 
 
-def test_english_stopwords_are_those_of_edge() -> None:
-    edge = qe.Bm25(qe.Bm25Config(tokenizer=qe.TokenizerType.Whitespace, stopwords=qe.Language.English))
-    plain = stopwords_of("english")
+@pytest.mark.parametrize("language", sorted(STOPWORD_LANGUAGES))
+def test_stopwords_are_those_of_edge(language: str) -> None:
+    spaced = {"tokenizer": qe.TokenizerType.Whitespace, "lowercase": False, "stemmer": qe.DisabledStemmer()}
+    edge = qe.Bm25(qe.Bm25Config(stopwords=getattr(qe.Language, language.title()), **spaced))
+    plain = stopwords_of(language)
     others = {word + "x" for word in plain} | {word[:-1] for word in plain} | {word + "s" for word in plain}
+    others |= {word.capitalize() for word in plain} | stopwords_of("english") | stopwords_of("french")
     left_out = {word for word in plain | others if not edge.embed_query(word).indices}
     assert left_out - {""} == plain
+
+
+def test_every_language_of_edge_has_its_stopwords() -> None:
+    assert {name.lower() for name, kind in vars(qe.Language).items() if isinstance(kind, qe.Language)} == (
+        STOPWORD_LANGUAGES
+    )
 
 
 def test_every_letter_and_every_folding_is_that_of_edge() -> None:

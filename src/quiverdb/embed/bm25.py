@@ -107,10 +107,7 @@ class Bm25(msgspec.Struct, frozen=True):
         return [self._query(text) for text in texts]
 
     def _query(self, text: str) -> SparseVector:
-        analyzer = self.analyzer
-        # A query for code keeps its joined identifiers: unlike a text match, it need not contain every term.
-        tokens = analyzer.query_tokens(text) if analyzer.tokenizer == "prefix" else analyzer.document_tokens(text)
-        indices = _sorted_ids(map(_term_id, tokens))
+        indices = _sorted_ids(map(_term_id, self.analyzer.scoring_tokens(text)))
         return SparseVector(indices, np.ones(len(indices), np.float32))
 
     def _weigh(self, counts: Counter[int]) -> SparseVector:

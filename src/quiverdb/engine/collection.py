@@ -22,6 +22,7 @@ from quiverdb.database import ScrollRequest
 from quiverdb.engine.executor import Executor
 from quiverdb.engine.filter.compile import compile_filter
 from quiverdb.engine.grouping import group_hits
+from quiverdb.engine.index.frequencies import TermFrequencies
 from quiverdb.engine.index.sparse import SparseIndex
 from quiverdb.engine.matrix import compare
 from quiverdb.engine.order import IdOrder, in_value_order
@@ -43,7 +44,7 @@ from quiverdb.model.collection import (
     Status,
 )
 from quiverdb.model.filter import Filter
-from quiverdb.model.point import PointId, VectorValue
+from quiverdb.model.point import FloatArray, PointId, VectorValue
 from quiverdb.model.query import (
     FacetQuery,
     GroupQuery,
@@ -52,6 +53,7 @@ from quiverdb.model.query import (
     OrderBy,
     PayloadSelector,
     Query,
+    Text,
     VectorSelector,
 )
 from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
@@ -287,6 +289,14 @@ class Collection:
                 index.extend(*self._view.sparse_column(name))
                 index.built = True
             return index
+
+    def scored(self, view: View, key: str, text: Text, allowed: Domain, k: int) -> tuple[Offsets, FloatArray]:
+        with self._indexes_of(view) as segment:
+            index = segment.fields.words(key, self._view)
+            frequencies = index.frequencies or TermFrequencies()
+            tokens = index.scoring_tokens(text.text)
+            offsets, scores = frequencies.search(tokens, allowed, view.everything, k, k1=text.k, b=text.b)
+        return offsets.astype(np.int64), scores
 
     def vector(self, view: View, lookup: Lookup, name: str, id: PointId) -> VectorValue | None:
         if lookup.collection:

@@ -73,7 +73,7 @@ class Executor:
 
     def allowed(self, filter: Filter | None) -> Domain:
         """Return the points that pass the filter."""
-        return Domain(self.view.live) if filter is None else self.source.domain(self.view, None, filter)
+        return self.view.everything if filter is None else self.source.domain(self.view, None, filter)
 
     def records(
         self,

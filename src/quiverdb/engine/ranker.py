@@ -39,6 +39,7 @@ from quiverdb.model.query import (
     Query,
     Recommend,
     Sample,
+    Text,
     VectorInput,
 )
 
@@ -69,7 +70,7 @@ class Ranker:
         """Return the points that pass the filter and, if a vector is named, have it."""
         if filter is not None:
             return self.source.domain(self.view, name, filter)
-        return Domain(self.view.live) if name is None else self.view.domain(name)
+        return self.view.everything if name is None else self.view.domain(name)
 
     def _referred(self, query: Query) -> list[int]:
         """Return the points of this collection whose vectors the query or one of its prefetches asks for."""
@@ -115,6 +116,9 @@ class Ranker:
                 return self._nearest(query, scope, average(good, bad), k)
             case Recommend() | Discover() | Context() | Feedback() as kind:
                 return self._by_examples(query, kind, scope, k)
+            case Text() as text:
+                offsets, scores = self.source.scored(self.view, query.using, text, scope.domain, k)
+                return Ranking(offsets, scores).above(query.score_threshold, smaller=False)
             case OrderBy() as order:
                 offsets, values = self.source.ordered(self.view, scope.all, order, k)
                 return Ranking.unscored(offsets, values)
@@ -218,8 +222,13 @@ class _Scope:
     @property
     def all(self) -> BitMap:
         """All of them, but for the excluded ones."""
-        found = self._ranker.allowed(self._filter).offsets if self._found is None else self._found
-        return found - self._ranker.excluded if self._ranker.excluded else found
+        return self.domain.offsets
+
+    @property
+    def domain(self) -> Domain:
+        """The same for searches."""
+        found = self._ranker.allowed(self._filter) if self._found is None else Domain(self._found)
+        return Domain(found.offsets - self._ranker.excluded) if self._ranker.excluded else found
 
     def having(self, name: str) -> Domain:
         """Those that have the named vector, the excluded ones among them."""

@@ -10,8 +10,8 @@ from quiverdb.engine.index.sparse import SparseIndex
 from quiverdb.engine.score.distance import Offsets
 from quiverdb.engine.view import Domain, View
 from quiverdb.model.filter import Filter
-from quiverdb.model.point import PointId, VectorValue
-from quiverdb.model.query import Lookup, OrderBy
+from quiverdb.model.point import FloatArray, PointId, VectorValue
+from quiverdb.model.query import Lookup, OrderBy, Text
 
 __all__ = ["Source", "StaleViewError"]
 
@@ -31,6 +31,9 @@ class Source(Protocol):
 
     def sparse_index(self, view: View, name: str) -> SparseIndex:
         """Return the index over a sparse vector."""
+
+    def scored(self, view: View, key: str, text: Text, allowed: Domain, k: int) -> tuple[Offsets, FloatArray]:
+        """Return the best ``k`` of the allowed points by BM25 over the text index on ``key``, and their scores."""
 
     def vector(self, view: View, lookup: Lookup, name: str, id: PointId) -> VectorValue | None:
         """Return the stored vector of a point, as ``lookup`` says where from; None if the point lacks it.

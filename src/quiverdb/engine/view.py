@@ -102,6 +102,8 @@ class View:
         forms: Mapping[str, Form],
     ) -> None:
         self.schema = schema
+        self.everything = Domain(live)
+        """All points."""
         self.stamp = stamp
         """Epoch and last operation; the indexes answer for a view of their own stamp only."""
         self.live = live
@@ -204,6 +206,7 @@ class View:
         if found is None:
             found = copy(self)
             found.live, found.shards = self.in_shards(shards), shards
+            found.everything = Domain(found.live)
             found._domains, found._parts = {}, {}
             self._parts[shards] = found
         return found

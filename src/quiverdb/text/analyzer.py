@@ -83,6 +83,13 @@ class Analyzer(msgspec.Struct, frozen=True):
             case _:
                 return self._finish(_SPLIT[self.tokenizer](text))
 
+    def scoring_tokens(self, text: str) -> list[str]:
+        """Return the tokens by which a query scores stored texts.
+
+        Joined identifiers are among them: unlike a text match, a scored text need not contain every token.
+        """
+        return self.query_tokens(text) if self.tokenizer == "prefix" else self.document_tokens(text)
+
     def _parts(self, text: str) -> list[str]:
         return self._finish(piece for piece, joined in code_words(text) if not joined)
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from functools import cache
 
-from quiverdb.errors import UnsupportedError
+from quiverdb.errors import InvalidInputError
 from quiverdb.text.resources import lines
 
-__all__ = ["stopwords_of"]
+__all__ = ["LANGUAGES", "stopwords_of"]
 
-_LANGUAGES = frozenset({"english"})
+LANGUAGES = frozenset({
+    "arabic", "azerbaijani", "basque", "bengali", "catalan", "chinese", "danish", "dutch", "english", "finnish",
+    "french", "german", "greek", "hebrew", "hinglish", "hungarian", "indonesian", "italian", "japanese", "kazakh",
+    "nepali", "norwegian", "portuguese", "romanian", "russian", "slovene", "spanish", "swedish", "tajik", "turkish",
+})  # fmt: skip
 
 
 @cache
 def stopwords_of(language: str) -> frozenset[str]:
-    """Return the stopwords of a language.
+    """Return the stopwords of a language; raises ``InvalidInputError`` for one without a list.
 
     >>> sorted(stopwords_of("english"))[:3]
     ['a', 'about', 'above']
     """
-    if language not in _LANGUAGES:
-        advice = "List the words as custom stopwords instead."
-        raise UnsupportedError(f"A list of {language} stopwords", "QuiverDB", advice)
+    if language not in LANGUAGES:
+        known = ", ".join(sorted(LANGUAGES))
+        raise InvalidInputError(f"There are no stopwords for {language!r}; known are {known}.", field="stopwords")
     return frozenset(word for line in lines(f"stopwords/{language}.txt") for word in line.split())

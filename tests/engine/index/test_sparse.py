@@ -8,7 +8,7 @@ import pytest
 from pyroaring import BitMap
 
 from quiverdb.engine.index.pruning import best, sums
-from quiverdb.engine.index.runs import Run, with_run
+from quiverdb.engine.index.runs import Run, posting_of, with_run
 from quiverdb.engine.index.sparse import SparseIndex
 from quiverdb.engine.view import Domain
 from quiverdb.model.collection import SparseVectorSpec
@@ -102,7 +102,7 @@ def test_runs_stay_few_and_hold_everything() -> None:
         runs = with_run(runs, Run(terms, np.array([offset, offset], np.uint32), np.ones(2, np.float32)))
     assert len(runs) < 6
     assert sum(map(len, runs)) == 1000
-    found = [run.offsets[run.part(place)] for run in runs for place in run.find(np.array([3], np.uint32)) if place >= 0]
+    found = posting_of(runs, 3).offsets
     assert np.concatenate(found).tolist() == list(range(3, 500, 7))
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_found_in_nothing() -> None:
     query = index.weighted(vector({1: 1.0}), nowhere)
     assert index.search(query, nowhere, nowhere, 3)[0].tolist() == []
     assert index.similarities(query, np.array([], np.int64)).tolist() == []
-    assert best([], None, 0, 3, zeros=False)[0].tolist() == []
+    assert best([], 3)[0].tolist() == []
     assert sums([], np.array([1], np.uint32))[0].tolist() == [0.0]
     index.insert(0, [vector({})])
     one = Domain(BitMap([0]))

@@ -28,6 +28,7 @@ from quiverdb.engine.index.protocol import Rows
 from quiverdb.engine.index.ranges import DateIndex, NumberIndex, in_order
 from quiverdb.engine.index.shape import ShapeIndex
 from quiverdb.engine.index.words import WordIndex
+from quiverdb.errors import InvalidInputError
 from quiverdb.model.collection import FieldIndex, FieldType
 from quiverdb.model.filter import (
     DatetimeRange,
@@ -218,6 +219,21 @@ class FieldIndexes:
             if isinstance(dates, DateIndex):
                 columns.append(dates.ascending())
         return in_order(columns)
+
+    def words(self, key: str, rows: Rows) -> WordIndex:
+        """Return the index of texts that is declared for ``key`` and scores; raises ``InvalidInputError`` without."""
+        declared = self._declared.get(key)
+        if declared is None or declared.type is not FieldType.TEXT:
+            lack = "none" if declared is None else f"one of the type {declared.type.value}"
+            message = f"a text query needs a text index with scoring on {key!r}, which has {lack}"
+            raise InvalidInputError(message, field="using")
+        if not declared.scoring:
+            message = f"the text index on {key!r} does not score: declare it with scoring to query it by text"
+            raise InvalidInputError(message, field="using")
+        index = self._index(key, "words", rows)
+        if not isinstance(index, WordIndex):
+            raise TypeError("not an index of words")
+        return index
 
     def facet(self, key: str, rows: Rows, selection: BitMap) -> list[tuple[Exact, int]]:
         """Count the points in ``selection`` by their values of ``key``, most frequent first, then by value.

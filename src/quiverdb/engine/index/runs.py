@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from quiverdb.engine.index.bitmaps import Mask, Offsets
+from quiverdb.engine.index.pruning import Posting
 from quiverdb.model.point import FloatArray
 
-__all__ = ["Run", "Terms", "with_run"]
+__all__ = ["Run", "Terms", "posting_of", "with_run"]
 
 Terms: TypeAlias = npt.NDArray[np.uint32]
 
@@ -23,14 +24,14 @@ _MUCH_LARGER = 8
 
 
 class Run:
-    """Hold what each of some terms is worth at which offsets, with the bounds of its values.
+    """Hold what each of some terms is worth at which offsets.
 
     >>> run = Run(np.array([7, 3, 7], "u4"), np.array([0, 0, 2], "u4"), np.array([1.0, 2.0, 3.0], "f4"))
     >>> run.terms, run.offsets[run.part(1)]
     (array([3, 7], dtype=uint32), array([0, 2], dtype=uint32))
     """
 
-    __slots__ = ("_starts", "highest", "lowest", "offsets", "terms", "values")
+    __slots__ = ("_starts", "offsets", "terms", "values")
 
     def __init__(self, terms: Terms, offsets: Offsets, values: FloatArray) -> None:
         """Take entries whose offsets ascend within each term."""
@@ -41,20 +42,14 @@ class Run:
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(order) else order
         self.terms: Terms = ordered[starts]
         self._starts = np.append(starts, len(order))
-        empty = np.empty(0, np.float32)
-        self.highest = np.maximum.reduceat(self.values, starts) if len(starts) else empty
-        self.lowest = np.minimum.reduceat(self.values, starts) if len(starts) else empty
 
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def find(self, terms: Terms) -> list[int]:
-        """Return where each of the terms stands among ``self.terms``, -1 for those that are not there."""
-        if not len(self.terms):
-            return [-1] * len(terms)
-        places = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
-        found: list[int] = np.where(self.terms[places] == terms, places, -1).tolist()
-        return found
+    def find(self, term: int) -> int | None:
+        """Return where a term stands among ``self.terms``."""
+        place = int(self.terms.searchsorted(np.uint32(term)))
+        return place if place < len(self.terms) and self.terms[place] == term else None
 
     def part(self, place: int) -> slice:
         """Return where the entries of the term at ``place`` are."""
@@ -80,3 +75,9 @@ def with_run(runs: Sequence[Run], new: Run) -> tuple[Run, ...]:
     columns = zip(*(run.entries() for run in (*runs[kept:], new)), strict=True)
     terms, offsets, values = (np.concatenate(column) for column in columns)
     return (*runs[:kept], Run(terms, offsets, values))
+
+
+def posting_of(runs: Sequence[Run], term: int) -> Posting:
+    """Return the points that have a term in some run."""
+    parts = [(run, run.part(place)) for run in runs if (place := run.find(term)) is not None]
+    return Posting([run.offsets[part] for run, part in parts], [run.values[part] for run, part in parts])

@@ -9,20 +9,19 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
-from quiverdb.engine.index.bitmaps import Offsets, from_offsets, members
-from quiverdb.engine.index.pruning import Places, best, ranked, sums
-from quiverdb.engine.index.runs import Run, with_run
+from quiverdb.engine.index.bitmaps import Offsets, from_offsets
+from quiverdb.engine.index.population import KNOWN, Population, inverse_frequency
+from quiverdb.engine.index.pruning import Posting, Weighted, sums
+from quiverdb.engine.index.runs import Run, posting_of, with_run
 from quiverdb.engine.score.distance import Offsets as Found
 from quiverdb.engine.view import Domain
-from quiverdb.model.collection import Datatype, SparseVectorSpec
+from quiverdb.model.collection import SparseVectorSpec
 from quiverdb.model.point import FloatArray, SparseVector
 
-__all__ = ["SparseIndex", "inverse_frequency"]
+__all__ = ["SparseIndex"]
 
 _FULL_SCAN = 5000
 """Qdrant's ``full_scan_threshold``: below it, it compares with each of the points that a filter lets through."""
-_WORTH = 16
-"""How many entries of a posting are scanned while one is looked up."""
 
 
 class SparseIndex:
@@ -43,8 +42,8 @@ class SparseIndex:
         self.spec = spec
         self.built = True
         """Whether the rows that were there when the index was opened are in it."""
-        self._contents = _Contents((), BitMap(), 0)
-        self._counted: _Counted | None = None
+        self._contents = _Contents((), BitMap(), 0, {})
+        self._counted: tuple[_Contents, Population] | None = None
 
     def insert(self, first: int, vectors: Sequence[SparseVector | None]) -> None:
         """Add the vectors at consecutive offsets from ``first`` on."""
@@ -63,13 +62,10 @@ class SparseIndex:
         """Add vectors of these sizes, one after the other, at ascending offsets larger than all before."""
         if not len(indices):
             return
-        if self.spec.datatype is Datatype.FLOAT16:
-            values = values.astype(np.float16).astype(np.float32)
-        runs, filled, _ = self._contents
+        runs, filled, _, _ = self._contents
         runs = with_run(runs, Run(indices, np.repeat(offsets, sizes), values))
-        self._contents = _Contents(
-            runs, filled | from_offsets(offsets[sizes > 0], int(offsets[-1]) + 1), int(offsets[-1]) + 1
-        )
+        size = int(offsets[-1]) + 1
+        self._contents = _Contents(runs, filled | from_offsets(offsets[sizes > 0], size), size, {})
 
     def weighted(self, query: SparseVector, population: Domain, *, corpus: bool = False) -> SparseVector:
         """Return a query whose weights are multiplied by the inverse frequencies of its terms in ``population``.
@@ -77,14 +73,12 @@ class SparseIndex:
         A ``corpus`` that a query names counts points with empty vectors too, as Qdrant's does.
         """
         contents, counted = self._count(population)
-        terms = query.indices.tolist()
-        missing = [term for term in terms if term not in counted.having]
-        if missing:
-            having = contents.frequencies(missing, None if counted.whole else population)
-            counted.having.update(zip(missing, having, strict=True))
-        total = population.size if corpus else contents.filled.intersection_cardinality(population.offsets)
-        weights = inverse_frequency(total, np.array([counted.having[term] for term in terms], np.float64))
-        return SparseVector(query.indices, (query.values * weights).astype(np.float32))
+        total = population.size if corpus else counted.filled
+        weights = [
+            weight * inverse_frequency(total, counted.having(contents.posting(term)))
+            for term, weight in zip(query.indices.tolist(), query.values.tolist(), strict=True)
+        ]
+        return SparseVector(query.indices, np.array(weights, np.float32))
 
     def search(self, query: SparseVector, allowed: Domain, everything: Domain, k: int) -> tuple[Found, FloatArray]:
         """Return the best ``k`` of the allowed offsets that share an index with the query, and their scores.
@@ -92,19 +86,10 @@ class SparseIndex:
         ``everything`` is what a search without a filter allows. As in Qdrant, a score of 0 counts as sharing no
         index, unless a filter lets through so few points that each one is compared.
         """
-        contents, counted = self._count(everything)
-        size = contents.size
+        contents, population = self._count(everything)
         few = _FULL_SCAN if self.spec.full_scan_threshold is None else self.spec.full_scan_threshold
         zeros = allowed.size < min(few, everything.size)
-        groups = contents.postings(query)
-        entries = sum(len(posting.offsets) for group in groups for posting in group)
-        if allowed.size * _WORTH < entries:
-            offsets = members(allowed.offsets)
-            scores, having = sums(groups, offsets)
-            offsets, scores = ranked(offsets[having], scores[having], k, zeros=zeros)
-        else:
-            admitted = None if counted.whole and allowed.size == everything.size else allowed.mask(size)
-            offsets, scores = best(groups, admitted, size, k, zeros=zeros)
+        offsets, scores = population.search(contents.weighted(query), allowed, k, zeros=zeros)
         return offsets.astype(np.int64), scores
 
     def similarities(self, query: SparseVector, offsets: Found) -> FloatArray:
@@ -112,16 +97,15 @@ class SparseIndex:
         wanted = offsets.astype(np.uint32)
         order = np.argsort(wanted, kind="stable")
         scores = np.empty(len(wanted), np.float32)
-        scores[order] = sums(self._contents.postings(query), wanted[order])[0]
+        scores[order] = sums(self._contents.weighted(query), wanted[order])[0]
         return scores
 
-    def _count(self, population: Domain) -> tuple[_Contents, _Counted]:
+    def _count(self, domain: Domain) -> tuple[_Contents, Population]:
         """Return the contents and what is known of a population, which is likely to be the one asked about last."""
         contents, counted = self._contents, self._counted
-        if counted is None or counted.population is not population or counted.contents is not contents:
-            whole = contents.filled.issubset(population.offsets)
-            counted = self._counted = _Counted(population, contents, whole, {})
-        return contents, counted
+        if counted is None or counted[0] is not contents or counted[1].domain is not domain:
+            counted = self._counted = contents, Population(domain, contents.filled, contents.size)
+        return counted
 
 
 class _Contents(NamedTuple):
@@ -130,58 +114,19 @@ class _Contents(NamedTuple):
     """Offsets whose vectors are not empty."""
     size: int
     """The offsets lie below it."""
+    known: dict[int, Posting]
+    """The postings that were asked for."""
 
-    def postings(self, query: SparseVector) -> list[list[_Weighted]]:
-        """Return the postings of the query's terms in each run."""
-        weights = query.values.tolist()
-        return [
-            [
-                _Weighted(run, place, weight)
-                for place, weight in zip(run.find(query.indices), weights, strict=True)
-                if place >= 0
-            ]
-            for run in self.runs
-        ]
-
-    def frequencies(self, terms: list[int], population: Domain | None) -> list[int]:
-        """Count the points that have each of the terms, in a population or altogether."""
-        found = [0] * len(terms)
-        marks = None if population is None else population.mask(self.size)
-        for run in self.runs:
-            for number, place in enumerate(run.find(np.array(terms, np.uint32))):
-                if place >= 0:
-                    offsets = run.offsets[run.part(place)]
-                    found[number] += len(offsets) if marks is None else int(np.count_nonzero(marks[offsets]))
+    def posting(self, term: int) -> Posting:
+        """Return the points that have a term."""
+        found = self.known.get(term)
+        if found is None:
+            if len(self.known) >= KNOWN:
+                self.known.clear()
+            found = self.known[term] = posting_of(self.runs, term)
         return found
 
-
-class _Counted(NamedTuple):
-    population: Domain
-    contents: _Contents
-    whole: bool
-    """Whether no point outside the population has a vector."""
-    having: dict[int, int]
-    """How many points of the population have a term, as far as it was asked."""
-
-
-class _Weighted:
-    """A posting whose values count with the weight that the query gives the term."""
-
-    __slots__ = ("_values", "_weight", "lower", "offsets", "upper")
-
-    def __init__(self, run: Run, place: int, weight: float) -> None:
-        part = run.part(place)
-        self.offsets = run.offsets[part]
-        self._values = run.values[part]
-        self._weight = np.float32(weight)
-        extremes = weight * float(run.lowest[place]), weight * float(run.highest[place])
-        self.upper = max(0.0, *extremes)
-        self.lower = min(0.0, *extremes)
-
-    def contributions(self, places: Places) -> FloatArray:
-        return self._values[places] * self._weight
-
-
-def inverse_frequency(total: int, having: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Weigh terms by how few of the points have them, as Qdrant's ``idf`` modifier and its BM25 do."""
-    return np.log((total - having + 0.5) / (having + 0.5) + 1.0)
+    def weighted(self, query: SparseVector) -> list[Weighted]:
+        """Return the postings of the query's terms with their weights."""
+        terms = zip(map(self.posting, query.indices.tolist()), query.values.tolist(), strict=True)
+        return [(posting, weight) for posting, weight in terms if posting.size]

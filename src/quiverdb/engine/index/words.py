@@ -1,4 +1,4 @@
-"""Index of texts: for every token the points that have it."""
+"""Index of texts: for every token the points that have it, and how often if it is to score."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 from pyroaring import BitMap
 
 from quiverdb.engine.index.found import Found
+from quiverdb.engine.index.frequencies import TermFrequencies
 from quiverdb.engine.index.postings import Postings, PostingsState
 from quiverdb.model.collection import FieldIndex, FieldType
 from quiverdb.model.filter import KeyCondition, MatchText
@@ -20,6 +21,7 @@ class _State(msgspec.Struct, array_like=True):
     postings: PostingsState[str]
     several: bytes
     having: bytes
+    frequencies: bytes = b""
 
 
 class WordIndex:
@@ -34,17 +36,19 @@ class WordIndex:
         self._several = BitMap()
         """Offsets with more than one text."""
         self.having = BitMap()
+        self.frequencies = TermFrequencies() if declared is not None and declared.scoring else None
 
     def add(self, offset: int, values: list[Any], elements: list[Any]) -> None:  # noqa: ARG002
         """Take in the values of a point."""
-        texts = 0
-        for element in elements:
-            if type(element) is str:
-                texts += 1
-                for token in self._analyzer.document_tokens(element):
-                    self._postings.add(token, offset)
-                    self.having.add(offset)
-        if texts > 1:
+        texts = [element for element in elements if type(element) is str]
+        tokens = [token for text in texts for token in self._analyzer.document_tokens(text)]
+        for token in tokens:
+            self._postings.add(token, offset)
+        if tokens:
+            self.having.add(offset)
+            if self.frequencies is not None:
+                self.frequencies.add(offset, tokens)
+        if len(texts) > 1:
             self._several.add(offset)
 
     def remove(self, offset: int, values: list[Any], elements: list[Any]) -> None:  # noqa: ARG002
@@ -55,6 +59,12 @@ class WordIndex:
                     self._postings.discard(token, offset)
         self._several.discard(offset)
         self.having.discard(offset)
+        if self.frequencies is not None:
+            self.frequencies.remove(offset)
+
+    def scoring_tokens(self, text: str) -> list[str]:
+        """Return the tokens by which this text as a query scores points."""
+        return self._analyzer.scoring_tokens(text)
 
     def find(self, condition: KeyCondition) -> Found:
         """Answer a text condition."""
@@ -84,7 +94,8 @@ class WordIndex:
 
     def dump(self) -> bytes:
         """Return what ``load`` takes."""
-        state = _State(self._postings.dump(), self._several.serialize(), self.having.serialize())
+        frequencies = b"" if self.frequencies is None else self.frequencies.dump()
+        state = _State(self._postings.dump(), self._several.serialize(), self.having.serialize(), frequencies)
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:
@@ -93,3 +104,5 @@ class WordIndex:
         self._postings = Postings.load(state.postings)
         self._several = BitMap.deserialize(state.several)
         self.having = BitMap.deserialize(state.having)
+        if self.frequencies is not None:
+            self.frequencies = TermFrequencies.load(state.frequencies)

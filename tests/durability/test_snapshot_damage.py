@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from quiverdb.engine.database import EngineDatabase
+from quiverdb.engine.storage.manifest import FORMAT
 from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import QdrantClient
 from quiverdb.qdrant.http.exceptions import UnexpectedResponse
@@ -79,7 +80,7 @@ def relisted(content: Members, change: Callable[[dict], None] = lambda listed: N
     raw = msgspec.json.encode(listed)
     content["contents.json"] = (
         info,
-        msgspec.json.encode({"format": 1, "crc": zlib.crc32(raw), "content": msgspec.Raw(raw)}),
+        msgspec.json.encode({"format": FORMAT, "crc": zlib.crc32(raw), "content": msgspec.Raw(raw)}),
     )
 
 
@@ -180,8 +181,8 @@ def test_members_that_are_not_listed(tmp_path, snapshot, database):
 def test_another_format(tmp_path, snapshot, database):
     content = members(snapshot)
     info, data = content["contents.json"]
-    content["contents.json"] = info, data.replace(b'"format":1', b'"format":2', 1)
-    refused(database, written(tmp_path / "new.snapshot", content), "format 2")
+    content["contents.json"] = info, data.replace(b'"format":%d' % FORMAT, b'"format":99', 1)
+    refused(database, written(tmp_path / "new.snapshot", content), "format 99")
 
 
 def test_forged_rows(tmp_path, snapshot, database):

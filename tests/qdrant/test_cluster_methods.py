@@ -55,9 +55,10 @@ def test_telemetry(client):
     replica = told.collections["library"].shards[0].replicas[0]
     count = client.count("library").count
     sparse = client.count("library", models.Filter(must=[models.HasVectorCondition(has_vector="s")])).count
-    assert 0 < sparse < count
-    assert (replica.num_points, replica.num_vectors) == (count, 2 * count + sparse)
-    assert replica.num_vectors_by_name == {"v": count, "w": count, "s": sparse}
+    several = client.count("library", models.Filter(must=[models.HasVectorCondition(has_vector="m")])).count
+    assert 0 < sparse < several < count
+    assert (replica.num_points, replica.num_vectors) == (count, 2 * count + several + sparse)
+    assert replica.num_vectors_by_name == {"v": count, "w": count, "m": several, "s": sparse}
     assert replica.total_optimized_points >= count
     assert replica.peer_id == client.collection_cluster_info("library").peer_id
     assert refusal(client.cluster_telemetry, -1)[0] == 400
@@ -128,6 +129,31 @@ def test_what_takes_several_nodes_is_refused(client):
     assert refusal(client.remove_peer, "5")[0] == 400
     assert refusal(client.cluster_collection_update, "library", {"fly": 1})[0] == 400
     assert refusal(client.cluster_collection_update, "no", operation)[0] == 404
+
+
+def test_shard_keys_are_shards():
+    with QdrantClient(":memory:") as client:
+        client.create_collection(
+            "c",
+            models.VectorParams(size=2, distance=models.Distance.DOT),
+            sharding_method=models.ShardingMethod.CUSTOM,
+        )
+        assert client.collection_cluster_info("c").shard_count == 0
+        for operation in (
+            models.CreateShardingKeyOperation(create_sharding_key=models.CreateShardingKey(shard_key="a")),
+            {"create_sharding_key": {"shard_key": 7}},
+        ):
+            assert client.cluster_collection_update("c", operation) is True
+        client.upsert("c", [models.PointStruct(id=i, vector=[1, 2]) for i in range(3)], shard_key_selector="a")
+        client.upsert("c", [models.PointStruct(id=9, vector=[1, 2])], shard_key_selector=7)
+        snapshot = client.create_shard_snapshot("c", 0)
+        info = client.collection_cluster_info("c")
+        assert {shard.shard_key: shard.points_count for shard in info.local_shards} == {"a": 3, 7: 1}
+        assert client.cluster_collection_update("c", {"drop_sharding_key": {"shard_key": "a"}}) is True
+        assert [shard.shard_key for shard in client.collection_cluster_info("c").local_shards] == [7]
+        assert client.recover_shard_snapshot("c", 0, snapshot.name) is True
+        assert client.collection_cluster_info("c") == info  # all parts are in the snapshot
+        assert client.cluster_telemetry().collections["c"].shards[0].replicas[0].num_points == 4
 
 
 def test_a_closed_client_says_so():

@@ -22,6 +22,11 @@ def fill(client: QdrantClient, name: str = "library", count: int = COUNT, seed: 
         {
             "v": models.VectorParams(size=SIZE, distance=models.Distance.COSINE),
             "w": models.VectorParams(size=3, distance=models.Distance.EUCLID, datatype=models.Datatype.FLOAT16),
+            "m": models.VectorParams(
+                size=2,
+                distance=models.Distance.DOT,
+                multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
+            ),
         },
         sparse_vectors_config={"s": models.SparseVectorParams()},
         optimizers_config=models.OptimizersConfigDiff(indexing_threshold=1, default_segment_number=1),
@@ -37,6 +42,8 @@ def fill(client: QdrantClient, name: str = "library", count: int = COUNT, seed: 
 
 def _point(number: int, rng: np.random.Generator) -> models.PointStruct:
     vectors: dict[str, Any] = {"v": rng.normal(size=SIZE).tolist(), "w": rng.normal(size=3).tolist()}
+    if number % 4:
+        vectors["m"] = rng.normal(size=(1 + number % 3, 2)).tolist()
     if number % 3:
         indices = rng.choice(40, 5, replace=False)
         vectors["s"] = models.SparseVector(indices=indices.tolist(), values=rng.random(5).tolist())
@@ -73,6 +80,7 @@ def answers(client: QdrantClient, name: str = "library") -> dict[str, Any]:
         ).points,
         "filtered": client.query_points(name, target, using="v", limit=20, query_filter=old).points,
         "halves": client.query_points(name, target[:3], using="w", limit=20).points,
+        "several": client.query_points(name, [target[:2], target[2:4]], using="m", limit=20, with_vectors=["m"]).points,
         "sparse": client.query_points(name, sparse, using="s", limit=20, with_vectors=["s"]).points,
         "ordered": client.scroll(name, order_by="year", limit=15),
         "facet": client.facet(name, "city").hits,

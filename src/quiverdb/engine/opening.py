@@ -86,7 +86,7 @@ def _open_graphs(segment: Segment, state: SegmentState) -> None:
             if path.stat().st_size <= _VERIFIED_BYTES and checksum(path) != graph.crc:
                 raise ValueError("its checksum is another")
             opened = Graph.open(path)
-            if opened.covers != graph.covers or opened.covers > state.count:
+            if opened.covers != graph.covers:
                 raise ValueError("it covers other points than it should")
             segment.graphs[name] = opened, graph
         except (OSError, RuntimeError, ValueError) as error:

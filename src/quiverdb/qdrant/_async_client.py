@@ -1328,7 +1328,7 @@ class AsyncQdrantClient(AsyncConnection):
     async def cluster_collection_update(
         self, collection_name: str, cluster_operation: models.ClusterOperations | Settings, timeout: int | None = None
     ) -> bool:
-        """Change how a collection is spread over a cluster, for which it takes more than one node."""
+        """Create or drop a shard key; all other operations take more than one node."""
         return await self._run(QdrantClient.cluster_collection_update, collection_name, cluster_operation, timeout)
 
     async def recover_current_peer(self) -> bool:

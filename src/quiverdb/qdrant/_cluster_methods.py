@@ -11,11 +11,13 @@ from typing import Literal, NoReturn
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.model.filter import Filter, HasVector
+from quiverdb.model.shard import ShardKey
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
 from quiverdb.qdrant._types import Settings
 from quiverdb.qdrant.errors import api_errors, standalone_error
 from quiverdb.qdrant.request.parse import number, parse
+from quiverdb.qdrant.request.shards import shard_key
 from quiverdb.qdrant.response.cluster import Shard, cluster_info, optimizations, telemetry
 
 __all__ = ["ClusterMethods"]
@@ -47,7 +49,7 @@ class ClusterMethods(Connection):
     def collection_cluster_info(self, collection_name: str) -> models.CollectionClusterInfo:
         """Report the shards of a collection, all of which are here."""
         with api_errors:
-            return cluster_info(self._database.peer(), self._database.info(collection_name).points_count)
+            return cluster_info(self._database.peer(), self._points_by_key(collection_name))
 
     def get_optimizations(
         self,
@@ -69,11 +71,18 @@ class ClusterMethods(Connection):
         cluster_operation: models.ClusterOperations | Settings,
         timeout: int | None = None,
     ) -> bool:
-        """Change how a collection is spread over a cluster, for which it takes more than one node."""
+        """Create or drop a shard key; all other operations take more than one node."""
         with api_errors:
-            parse("ClusterOperations", cluster_operation)
+            operation = parse("ClusterOperations", cluster_operation)
             self._database.info(collection_name)
-        self._refuse()
+            match operation:
+                case models.CreateShardingKeyOperation(create_sharding_key=given):
+                    self._database.create_shard_key(collection_name, shard_key(given.shard_key))
+                case models.DropShardingKeyOperation(drop_sharding_key=given):
+                    self._database.delete_shard_key(collection_name, shard_key(given.shard_key))
+                case _:
+                    raise standalone_error()
+        return True
 
     def recover_current_peer(self) -> bool:
         """Ask the other nodes of a cluster for what this one lacks."""
@@ -95,3 +104,10 @@ class ClusterMethods(Connection):
         names = (*info.spec.vectors, *info.spec.sparse_vectors)
         vectors = {vector: self._database.count(name, Filter(must=(HasVector(vector),))) for vector in names}
         return Shard(info, self._database.work(name), vectors)
+
+    def _points_by_key(self, name: str) -> dict[ShardKey | None, int]:
+        """Count the points in each part of a collection; one without shard keys is one part."""
+        info = self._database.info(name)
+        if info.spec.sharding_method != "custom":
+            return {None: info.points_count}
+        return {key: self._database.count(name, shard_keys=(key,)) for key in self._database.shard_keys(name)}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from quiverdb.model.collection import CollectionInfo
+from quiverdb.model.shard import ShardKey
 from quiverdb.model.work import Work, WorkReport
 from quiverdb.qdrant import models
 
@@ -22,14 +23,14 @@ class Shard(msgspec.Struct, frozen=True):
     vectors: Mapping[str, int]
 
 
-def cluster_info(peer: int, points: int) -> models.CollectionClusterInfo:
-    """Return the one shard of a collection."""
+def cluster_info(peer: int, points: Mapping[ShardKey | None, int]) -> models.CollectionClusterInfo:
+    """Return the shards of a collection, one for each shard key, given how many points are in each."""
+    shards = [
+        models.LocalShardInfo(shard_id=number, shard_key=key, points_count=count, state=models.ReplicaState.ACTIVE)
+        for number, (key, count) in enumerate(points.items())
+    ]
     return models.CollectionClusterInfo(
-        peer_id=peer,
-        shard_count=1,
-        local_shards=[models.LocalShardInfo(shard_id=0, points_count=points, state=models.ReplicaState.ACTIVE)],
-        remote_shards=[],
-        shard_transfers=[],
+        peer_id=peer, shard_count=len(shards), local_shards=shards, remote_shards=[], shard_transfers=[]
     )
 
 

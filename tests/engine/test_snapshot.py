@@ -194,7 +194,7 @@ def test_snapshots_during_writes_and_background_work_are_consistent(tmp_path, pl
 
         def write() -> None:
             nonlocal last
-            while not stop.is_set():
+            while not stop.is_set() and last < 300:
                 first = (last + 1) * 10
                 rows = np.arange(first, first + 10, dtype="f4")[:, None].repeat(16, 1)
                 added = Upsert(
@@ -207,7 +207,7 @@ def test_snapshots_during_writes_and_background_work_are_consistent(tmp_path, pl
         writer = threading.Thread(target=write)
         writer.start()
         try:
-            for _ in range(6):
+            for _ in range(4):
                 least = last
                 snapshot = taken(database, "c")
                 most = last + 1

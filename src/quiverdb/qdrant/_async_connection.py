@@ -30,8 +30,8 @@ __all__ = ["AsyncConnection"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_THREADS = 4
-"""More threads than cores keep these busy while some wait for the disk; many more fight over the interpreter."""
+_THREADS = min(8, max(2, os.cpu_count() or 2))
+"""As many as there are cores; more would fight over the interpreter, and two at least let reads pass a long write."""
 
 
 class AsyncConnection:

@@ -69,6 +69,7 @@ class TestInstalled:
             "from qdrant_client.qdrant_fastembed import QdrantFastembedMixin",
             "from qdrant_client.async_qdrant_fastembed import AsyncQdrantFastembedMixin",
             "from qdrant_client.fastembed_common import QueryResponse",
+            "from qdrant_client.migrate import migrate; migrate.__call__",
             "from qdrant_client.hybrid.fusion import distribution_based_score_fusion, reciprocal_rank_fusion",
             "from qdrant_client.uploader.uploader import iter_batch",
         ],

@@ -20,7 +20,16 @@ from qdrant_client.local import sparse as their_sparse
 
 from quiverdb.errors import UnsupportedError
 from quiverdb.qdrant import AsyncQdrantClient, QdrantClient, models
-from quiverdb.qdrant.official import MODULES, context_headers, fusion, pydantic_compat, remote, values, version_check
+from quiverdb.qdrant.official import (
+    MODULES,
+    context_headers,
+    fusion,
+    migration,
+    pydantic_compat,
+    remote,
+    values,
+    version_check,
+)
 from quiverdb.qdrant.official.bases import AsyncQdrantBase, QdrantBase
 from quiverdb.qdrant.official.local import AsyncQdrantLocal, QdrantLocal
 
@@ -244,6 +253,13 @@ def test_headers_hold_within_a_block() -> None:
         with context_headers.headers({"a": "3"}):
             assert context_headers.get_context_headers() == {"a": "3"}
     assert context_headers.get_context_headers() == {}
+
+
+def test_collections_are_copied_by_a_function() -> None:
+    with QdrantClient(":memory:") as source, QdrantClient(":memory:") as target:
+        source.create_collection("a", models.VectorParams(size=1, distance=models.Distance.DOT))
+        migration.migrate(source, target, ["a"])
+        assert target.collection_exists("a")
 
 
 def test_helpers_around_pydantic() -> None:

@@ -39,6 +39,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "local.order_by": (f"{_HERE}.official.values",),
     "local.qdrant_local": (f"{_HERE}.official.local",),
     "local.sparse": (f"{_HERE}.official.values",),
+    "migrate": (f"{_HERE}.official.migration",),
     "models": (f"{_HERE}.models",),
     "qdrant_client": (_HERE,),
     "qdrant_fastembed": (f"{_HERE}.official.fastembed",),

@@ -46,7 +46,8 @@ def _point(number: int, rng: np.random.Generator) -> models.PointStruct:
         vectors["m"] = rng.normal(size=(1 + number % 3, 2)).tolist()
     if number % 3:
         indices = rng.choice(40, 5, replace=False)
-        vectors["s"] = models.SparseVector(indices=indices.tolist(), values=rng.random(5).tolist())
+        values = rng.integers(1, 4096, 5) / 64  # whose sums are exact, in whatever order
+        vectors["s"] = models.SparseVector(indices=indices.tolist(), values=values.tolist())
     payload = {"city": CITIES[number % 3], "year": 1900 + number, "text": f"book {number % 7} of shelf {number % 11}"}
     point = number if number % 5 else f"00000000-0000-0000-0000-{number:012}"
     return models.PointStruct(id=point, vector=vectors, payload=payload)

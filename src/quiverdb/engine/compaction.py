@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from quiverdb.engine.collection import Collection
 from quiverdb.engine.index.hnsw import Graph
-from quiverdb.engine.schema import effective_hnsw, effective_optimizers
 from quiverdb.engine.score.forms import raw, row_bytes
 from quiverdb.engine.score.maxsim import runs
 from quiverdb.engine.segment import Segment
+from quiverdb.engine.settings import effective_hnsw, effective_optimizers, recipe_of, resident
 from quiverdb.engine.storage.files import AppendFile
 from quiverdb.engine.storage.manifest import sync_folder
 from quiverdb.engine.storage.rows import Commit
@@ -97,9 +97,8 @@ def _graphs(new: Segment, view: View, stop: Callable[[], bool]) -> dict[str, Gra
         hnsw = effective_hnsw(new.schema.spec, spec)
         rows = new.view().dense(name)
         if len(rows) and hnsw.m:
-            graphs[name] = Graph.build(
-                spec, hnsw.m, hnsw.ef_construct or 0, rows, threads=hnsw.max_indexing_threads or 0, stop=stop
-            )
+            recipe = recipe_of(new.schema.spec, spec)
+            graphs[name] = Graph.build(spec, recipe, rows, threads=hnsw.max_indexing_threads or 0, stop=stop)
     return graphs
 
 
@@ -112,7 +111,11 @@ def _switch(
     graphs: dict[str, Graph],
 ) -> bool:
     """Bring ``new`` up to the present and put it in the place of ``old``; False when the schema has changed."""
-    saved = {name: new.saved(new.schema.slots[name], graph) for name, graph in graphs.items()}
+    spec = new.schema.spec
+    saved = {
+        name: new.saved(new.schema.slots[name], graph, load=resident(spec, spec.vectors[name]))
+        for name, graph in graphs.items()
+    }
     with collection.writer:
         now = collection.view
         if collection.segment is not old or now.schema != view.schema:

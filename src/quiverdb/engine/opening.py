@@ -9,6 +9,7 @@ from pathlib import Path
 from quiverdb.engine.collection import Collection
 from quiverdb.engine.index.hnsw import Graph, checksum
 from quiverdb.engine.segment import Segment
+from quiverdb.engine.settings import placement, resident
 from quiverdb.engine.storage.files import DiskFile, corruption, storage_error
 from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
 
@@ -58,6 +59,7 @@ def open_collection(
         segment = Segment.open(folder, schema, state, store.read_points(state))
         _verify(segment)
         _open_graphs(segment, state)
+        _prefetch(segment)
         segment.load_fields()
         _remove_leftovers(folder, segment)
     except BaseException:
@@ -85,12 +87,19 @@ def _open_graphs(segment: Segment, state: SegmentState) -> None:
         try:
             if path.stat().st_size <= _VERIFIED_BYTES and checksum(path) != graph.crc:
                 raise ValueError("its checksum is another")
-            opened = Graph.open(path)
+            load = resident(segment.schema.spec, segment.schema.spec.vectors[name])
+            opened = Graph.open(path, graph.recipe, graph.trained, load=load)
             if opened.covers != graph.covers:
                 raise ValueError("it covers other points than it should")
             segment.graphs[name] = opened, graph
         except (OSError, RuntimeError, ValueError) as error:
             _log.warning("%s is damaged (%s) and will be built again", path, error)
+
+
+def _prefetch(segment: Segment) -> None:
+    for name, file in segment.vectors.items():
+        if placement(segment.schema.spec.vectors[name]) == "pinned":
+            file.prefetch()
 
 
 def _remove_leftovers(folder: Path, segment: Segment) -> None:

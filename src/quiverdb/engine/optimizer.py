@@ -22,8 +22,8 @@ import msgspec
 from quiverdb.engine.collection import Collection
 from quiverdb.engine.compaction import compact, wasteful
 from quiverdb.engine.index.hnsw import Graph
-from quiverdb.engine.schema import effective_hnsw, effective_optimizers
 from quiverdb.engine.segment import Segment
+from quiverdb.engine.settings import effective_hnsw, effective_optimizers, recipe_of, resident
 from quiverdb.engine.storage.rows import Commit
 from quiverdb.engine.view import View
 from quiverdb.errors import ClosedError
@@ -174,17 +174,18 @@ class Optimizer:
         base = segment.folder / known[1].file if known and segment.folder and known[1].file else None
         graph = Graph.build(
             spec,
-            hnsw.m or 0,
-            hnsw.ef_construct or 0,
+            recipe_of(view.schema.spec, spec),
             view.dense(name),
             base=base,
-            known=known[0] if known and base is None else None,
+            known=known[0] if known else None,
             threads=hnsw.max_indexing_threads or 0,
             stop=self._stopping.is_set,
         )
         view.vectors[name].release()
-        if known and graph.covers == known[0].covers:  # stopped before anything was added
-            return
+        if known and (graph.covers, graph.recipe) == (known[0].covers, known[0].recipe):
+            return  # stopped before anything was added
+        if known and graph.covers < known[0].covers:
+            return  # stopped before it was as good as the one it replaces
         started = time.monotonic()
         _publish(collection, segment, view, name, graph)
         taken = time.monotonic() - started
@@ -211,9 +212,10 @@ def _indexable(view: View) -> list[str]:
 
 
 def _share(view: View, name: str) -> float:
-    """Return the share of the offsets that the graph does not cover."""
+    """Return the share of the offsets that the graph does not cover as the settings want it."""
     graph = view.graphs.get(name)
-    covered = graph.covers if graph else 0
+    spec = view.schema.spec
+    covered = graph.covers if graph and graph.recipe == recipe_of(spec, spec.vectors[name]) else 0
     return (view.count - covered) / max(1, view.count)
 
 
@@ -222,7 +224,8 @@ def _publish(collection: Collection, segment: Segment, view: View, name: str, gr
     if graph.covers == 0:
         return
     slot = view.schema.slots[name]
-    graph, state = segment.saved(slot, graph)
+    spec = view.schema.spec
+    graph, state = segment.saved(slot, graph, load=resident(spec, spec.vectors[name]))
     with collection.writer:
         if collection.segment is not segment or segment.schema.slots.get(name) != slot:
             return

@@ -6,9 +6,11 @@ measurement); only their ratio matters.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "candidates", "plan"]
 
 DEPTH_MARGIN = 12
 """Added to the depth asked for: the codes that the graph walks are coarser than the vectors."""
@@ -28,18 +30,23 @@ class Plan(msgspec.Struct, frozen=True):
     candidates: int
 
 
-def plan(*, allowed: int, covered: int, tail: int, size: int, ef: int, k: int) -> Plan:
+def candidates(k: int, spread: float) -> int:
+    """Return how many candidates to take from a graph: ``spread`` for each point wanted, and not too few."""
+    return k + math.ceil(max(k, 10) * (spread - 1))
+
+
+def plan(*, allowed: int, covered: int, tail: int, size: int, ef: int, k: int, spread: float = 2) -> Plan:
     """Plan a search for the best ``k`` of ``allowed`` points.
 
     ``covered`` is the number of offsets in the graph, ``tail`` the number of allowed points outside it, ``size``
-    the number of components per vector, ``ef`` the depth asked for.
+    the number of components per vector, ``ef`` the depth asked for, ``spread`` the candidates per wanted point.
     """
-    candidates = k + max(k, 10)
+    count = candidates(k, spread)
     share = (allowed - tail) / covered if covered else 0.0
     if share <= 0:
-        return Plan(None, candidates)
-    depth = int(max(ef + DEPTH_MARGIN, candidates) * max(1.0, 1.0 / share - SPARED))
+        return Plan(None, count)
+    depth = int(max(ef + DEPTH_MARGIN, count) * max(1.0, 1.0 / share - SPARED))
     row = _ROW + size * _ROW_PER_NUMBER
     comparisons = _COMPARISONS + _COMPARISONS_PER_DEPTH * depth
     walk = comparisons * (_COMPARISON + size * _COMPARISON_PER_NUMBER) + tail * row
-    return Plan(None if allowed * row <= walk else depth, candidates)
+    return Plan(None if allowed * row <= walk else depth, count)

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from quiverdb.engine.filter.paths import parse
+from quiverdb.engine.settings import merged
 from quiverdb.engine.storage.rows import Schema
 from quiverdb.engine.validate import MAX_SLOTS, check_settings, check_vector_name, check_vector_spec, unknown_vector
 from quiverdb.engine.view import View
 from quiverdb.errors import AlreadyExistsError, InvalidInputError
-from quiverdb.model.collection import CollectionPatch, CollectionSpec, HnswSpec, OptimizerSpec, VectorSpec
-from quiverdb.model.defaults import HNSW, OPTIMIZERS
+from quiverdb.model.collection import CollectionPatch, CollectionSpec, VectorSpec
 from quiverdb.model.write import (
     CreateFieldIndex,
     CreateVector,
@@ -21,7 +21,12 @@ from quiverdb.model.write import (
     SchemaOperation,
 )
 
-__all__ = ["change_schema", "effective_hnsw", "effective_optimizers", "indexed", "new_schema", "patched"]
+__all__ = [
+    "change_schema",
+    "indexed",
+    "new_schema",
+    "patched",
+]
 
 
 def new_schema(spec: CollectionSpec, created_at: float) -> Schema:
@@ -94,13 +99,13 @@ def patched(schema: Schema, patch: CollectionPatch) -> Schema:
     for name, change in patch.vectors.items():
         if name not in vectors:
             raise unknown_vector(schema, name)
-        vectors[name] = _merged(vectors[name], change)
+        vectors[name] = merged(vectors[name], change)
     for name, settings in patch.sparse_vectors.items():
         if name not in sparse:
             raise unknown_vector(schema, name)
-        sparse[name] = _merged(sparse[name], settings)
+        sparse[name] = merged(sparse[name], settings)
     values = {
-        name: _merged(getattr(spec, name), value)
+        name: merged(getattr(spec, name), value)
         for name in patch.__struct_fields__
         if name not in ("vectors", "sparse_vectors") and (value := getattr(patch, name)) is not None
     }
@@ -109,35 +114,6 @@ def patched(schema: Schema, patch: CollectionPatch) -> Schema:
     return msgspec.structs.replace(schema, spec=spec)
 
 
-def _merged(old: Any, new: Any) -> Any:
-    """Lay the settings that ``new`` gives over ``old``, level by level."""
-    if new is None or new == "disabled":
-        return None if new else old
-    if isinstance(new, dict):
-        return {**(old or {}), **new}
-    if not isinstance(new, msgspec.Struct) or old is None or _tag(old) != _tag(new):
-        return new
-    given = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
-    return msgspec.structs.replace(old, **{name: _merged(getattr(old, name), value) for name, value in given.items()})
-
-
-def _tag(value: Any) -> Any:
-    """Tell one kind of quantization from another; other settings have no kinds."""
-    return getattr(getattr(value, "__struct_config__", None), "tag", None)
-
-
 def indexed(view: View, name: str) -> int:
     """Count the points whose named vector the graph covers."""
     return view.with_vector(name).range_cardinality(0, view.graphs[name].covers)
-
-
-def effective_hnsw(collection: CollectionSpec, vector: VectorSpec) -> HnswSpec:
-    """Return the graph settings of a vector: its own over the collection's over the defaults."""
-    settings: HnswSpec = _merged(_merged(HNSW, collection.hnsw), vector.hnsw)
-    return settings
-
-
-def effective_optimizers(collection: CollectionSpec) -> OptimizerSpec:
-    """Return the optimizer settings: the collection's over the defaults."""
-    settings: OptimizerSpec = _merged(OPTIMIZERS, collection.optimizers)
-    return settings

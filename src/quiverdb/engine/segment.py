@@ -7,6 +7,7 @@ readers work on the ``View`` that ``view`` returns.
 
 from __future__ import annotations
 
+import zlib
 from array import array
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -399,14 +400,16 @@ class Segment:
         shards = self.rows["shard"][offsets]
         self.shards = {number: BitMap(offsets[shards == number].tolist()) for number in self.schema.shards.values()}
 
-    def saved(self, slot: int, graph: Graph) -> tuple[Graph, GraphState]:
-        """Write a graph under a name of its own and map it; in memory it stays as it is."""
+    def saved(self, slot: int, graph: Graph, *, load: bool) -> tuple[Graph, GraphState]:
+        """Write a graph under a name of its own and map or ``load`` it; in memory it stays as it is."""
+        state = GraphState("", graph.covers, 0, graph.recipe, graph.trained)
         if self.folder is None:
-            return graph, GraphState(file="", covers=graph.covers, crc=0)
-        file = graph_file(slot, graph.covers, self.epoch)
+            return graph, state
+        file = graph_file(slot, graph, self.epoch)
         crc = graph.save(self.folder / file)
         sync_folder(self.folder)
-        return Graph.open(self.folder / file), GraphState(file=file, covers=graph.covers, crc=crc)
+        opened = Graph.open(self.folder / file, graph.recipe, graph.trained, load=load)
+        return opened, msgspec.structs.replace(state, file=file, crc=crc)
 
     def save_fields(self) -> None:
         """Write the declared payload indexes, for an open that finds the same state."""
@@ -435,9 +438,10 @@ def _row(
     return position, draft.version, transaction.held(draft), len(data), len(extra), transaction.shard(draft)
 
 
-def graph_file(slot: int, covers: int, epoch: int) -> str:
-    """Return the name of the file of a graph."""
-    return f"graph-{slot}-{covers}.{epoch}"
+def graph_file(slot: int, graph: Graph, epoch: int) -> str:
+    """Return the name of the file of a graph: another for each number of points and each recipe."""
+    recipe = zlib.crc32(msgspec.msgpack.encode(graph.recipe))
+    return f"graph-{slot}-{graph.covers}-{recipe:08x}.{epoch}"
 
 
 def _payload_of(draft: Draft, view: View) -> tuple[Payload, bytes]:

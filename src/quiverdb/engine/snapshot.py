@@ -89,10 +89,10 @@ class Image:
             file = self._graph_files[name]
             archive.add(f"{part}/{state.file}", file, os.fstat(file.fileno()).st_size)
             return state
-        path = scratch / graph_file(self.view.schema.slots[name], graph.covers, self.epoch)
+        path = scratch / graph_file(self.view.schema.slots[name], graph, self.epoch)
         crc = graph.save(path)
         _add_from(archive, f"{part}/{path.name}", path)
-        return GraphState(path.name, graph.covers, crc)
+        return msgspec.structs.replace(state, file=path.name, crc=crc)
 
     def close(self) -> None:
         """Release the files."""
@@ -173,8 +173,8 @@ def in_memory(collection: Collection, *, find: Callable[[str], Collection], noti
     new.rows, new.ids, new.by_id = old.rows, old.ids, old.by_id
     new.index_rows()
     for name, (_, state) in old.graphs.items():
-        graph = Graph.load((old.folder or Path()) / state.file)
-        new.graphs[name] = graph, GraphState("", graph.covers, 0)
+        graph = Graph.open((old.folder or Path()) / state.file, state.recipe, state.trained, load=True)
+        new.graphs[name] = graph, GraphState("", graph.covers, 0, graph.recipe, graph.trained)
     collection.close()
     return Collection(collection.name, new, None, find=find, notify=notify)
 

@@ -31,7 +31,7 @@ from quiverdb.engine.measures import (
 )
 from quiverdb.engine.memory import resident_percent
 from quiverdb.engine.rates import Bucket
-from quiverdb.engine.schema import effective_hnsw
+from quiverdb.engine.settings import effective_hnsw
 from quiverdb.engine.storage.rows import Schema
 from quiverdb.engine.view import View
 from quiverdb.errors import InvalidInputError, LimitError

@@ -5,21 +5,25 @@ Similarities are those of ``score/distance.py``: larger is always nearer. ``show
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from quiverdb.engine.index.codes import Codes, spread
+from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.index.sparse import SparseIndex
 from quiverdb.engine.planner import plan
-from quiverdb.engine.score.distance import Offsets, compare, nearest, shown, smaller_is_nearer, top
+from quiverdb.engine.score.distance import Offsets, compare, nearest, shown, similarities, smaller_is_nearer, top
 from quiverdb.engine.score.forms import Rows
 from quiverdb.engine.score.maxsim import max_similarities
+from quiverdb.engine.settings import placement
 from quiverdb.engine.source import Source
 from quiverdb.engine.validate import query_rows, query_vector, sparse_vector, unknown_vector
 from quiverdb.engine.view import Domain, View
 from quiverdb.errors import InvalidInputError
-from quiverdb.model.collection import VectorSpec
+from quiverdb.model.collection import Datatype, Distance, VectorSpec
 from quiverdb.model.defaults import EF_SEARCH
 from quiverdb.model.filter import Filter
 from quiverdb.model.point import FloatArray, SparseVector, VectorValue
@@ -28,6 +32,10 @@ from quiverdb.model.query import SearchParams
 __all__ = ["Comparison", "Vectors", "vectors_named"]
 
 Comparison: TypeAlias = Callable[[Offsets], FloatArray]
+
+_IGNORED = 5
+"""Times as many candidates make up for codes that a search is told to ignore."""
+_TINY = 1e-30
 
 
 class Vectors(Protocol):
@@ -69,6 +77,7 @@ class _Dense:
         self._view = view
         self._name = name
         self._spec = spec
+        self._cold = placement(spec) == "cold"
         self.smaller_is_better = smaller_is_nearer(spec.distance)
 
     def shown(self, similarity: FloatArray) -> FloatArray:
@@ -78,13 +87,20 @@ class _Dense:
         if params is not None and params.idf is not None:
             raise _no_idf(self._name)
         queries = np.stack([query_vector(self._name, self._spec, vector) for vector in vectors])
-        rows = self._view.dense(self._name)
-        return lambda offsets: compare(self._spec, rows, queries, offsets)
+
+        def similar(offsets: Offsets) -> FloatArray:
+            if self._cold:
+                return compare(self._spec, self._rows_at(offsets), queries, np.arange(len(offsets)))
+            return compare(self._spec, self._view.dense(self._name), queries, offsets)
+
+        return similar
+
+    def _rows_at(self, offsets: Offsets) -> Rows:
+        return self._view.forms[self._name].rows(self._view.stored_at(self._name, offsets))
 
     def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
         view, name, spec, size = self._view, self._name, self._spec, domain.size
         query = query_vector(name, spec, vector)
-        rows = view.dense(name)
         graph = view.graphs.get(name)
         k = min(k, size)
         _check(params, name)
@@ -93,26 +109,69 @@ class _Dense:
         if graph is None or params.exact:
             if params.indexed_only and graph is None:
                 return np.empty(0, np.int64), np.empty(0, np.float32)
-            return _scan(spec, rows, query, domain, k)
+            return self._scan(query, domain, k)
         tail = domain.tail(graph.covers)
-        chosen = plan(
-            allowed=size, covered=graph.covers, tail=len(tail), size=spec.size, ef=params.ef or EF_SEARCH, k=k
-        )
+        ef = params.ef or EF_SEARCH
+        codes = graph.recipe.codes if graph.recipe else None
+        wide = _width(codes, spec.distance, params)
+        chosen = plan(allowed=size, covered=graph.covers, tail=len(tail), size=spec.size, ef=ef, k=k, spread=wide)
         if params.indexed_only:
             tail = tail[:0]
         elif chosen.depth is None:
-            return _scan(spec, rows, query, domain, k)
+            return self._scan(query, domain, k)
         count = min(chosen.candidates, graph.covers)
-        depth = chosen.depth or max(params.ef or EF_SEARCH, count)
-        found = graph.search(query, count, depth, domain.selector(graph.covers))
+        found, compared = graph.search(query, count, chosen.depth or max(ef, count), domain.selector(graph.covers))
+        if codes is not None and params.quantization_rescore is False and not params.quantization_ignore:
+            return self._by_codes(graph, query, found, compared, tail, k)
         if len(tail):
             found = np.concatenate([found[found >= 0], tail])
-        return nearest(spec, rows, query, found, k)
+        return self._among(query, found, k)
+
+    def _scan(self, query: FloatArray, domain: Domain, k: int) -> tuple[Offsets, FloatArray]:
+        """Compare with every allowed row; all rows at once when all are allowed."""
+        if domain.size < self._view.count:
+            return self._among(query, domain.array, k)
+        found = nearest(self._spec, self._view.dense(self._name), query, None, k)
+        self._view.rested(self._name)
+        return found
+
+    def _among(self, query: FloatArray, offsets: Offsets, k: int) -> tuple[Offsets, FloatArray]:
+        """Compare with the rows at ``offsets``; negative ones end the list."""
+        if not self._cold:
+            return nearest(self._spec, self._view.dense(self._name), query, offsets, k)
+        offsets = np.sort(offsets[offsets >= 0])
+        places, found = nearest(self._spec, self._rows_at(offsets), query, np.arange(len(offsets)), k)
+        return offsets[places], found
+
+    def _by_codes(
+        self, graph: Graph, query: FloatArray, found: Offsets, compared: FloatArray, tail: Offsets, k: int
+    ) -> tuple[Offsets, FloatArray]:
+        """Rank candidates by their codes alone, and the points outside the graph by their vectors."""
+        compared, found = compared[found >= 0], found[found >= 0]
+        if self._spec.distance is Distance.MANHATTAN:  # the walk compared by Euclid
+            compared = similarities(self._spec, graph.decoded(found), query)
+        elif self._spec.distance is Distance.EUCLID:
+            compared = -compared
+        elif self._spec.distance is Distance.COSINE and self._spec.datatype is Datatype.UINT8:
+            compared = compared / max(float(np.linalg.norm(query)), _TINY)
+        if len(tail):
+            found = np.concatenate([found, tail])
+            compared = np.concatenate([compared, similarities(self._spec, self._rows_at(tail), query)])
+        best = top(compared, k)
+        return found[best], compared[best]
 
 
-def _scan(spec: VectorSpec, rows: Rows, query: FloatArray, domain: Domain, k: int) -> tuple[Offsets, FloatArray]:
-    """Compare with every allowed row; all rows at once when all are allowed."""
-    return nearest(spec, rows, query, None if domain.size == len(rows) else domain.array, k)
+def _width(codes: Codes | None, distance: Distance, params: SearchParams) -> float:
+    """Return the candidates to take per point wanted.
+
+    To ignore codes is to trust them with little: with so many candidates to rescore, what they rank no longer shows.
+    """
+    if codes is None:
+        return spread(None, distance)
+    wanted = spread(codes, distance)
+    if params.quantization_ignore:
+        return wanted * _IGNORED
+    return wanted * (params.quantization_oversampling or 1)
 
 
 class _Multi:
@@ -141,6 +200,7 @@ class _Multi:
     def nearest(self, vector: VectorValue, domain: Domain, k: int, params: SearchParams) -> tuple[Offsets, FloatArray]:
         _check(params, self._name)
         found = self.comparison([vector])(domain.array)[0]
+        self._view.rested(self._name)
         best = top(found, k)
         return domain.array[best], found[best]
 
@@ -151,6 +211,9 @@ def _check(params: SearchParams, name: str) -> None:
         raise _no_idf(name)
     if params.ef is not None and params.ef < 1:
         raise InvalidInputError(f"hnsw_ef must be at least 1, got {params.ef}", field="ef")
+    oversampling = params.quantization_oversampling
+    if oversampling is not None and not 1 <= oversampling < math.inf:
+        raise InvalidInputError(f"oversampling must be at least 1, got {oversampling}", field="oversampling")
 
 
 class _Sparse:

@@ -21,6 +21,7 @@ from quiverdb.engine.index.hnsw import Graph, Selector
 from quiverdb.engine.score.distance import Offsets
 from quiverdb.engine.score.forms import Form, Rows, Stored, row_bytes
 from quiverdb.engine.score.maxsim import Spans
+from quiverdb.engine.settings import placement
 from quiverdb.engine.storage.files import AppendFile
 from quiverdb.engine.storage.rows import Schema
 from quiverdb.model.point import FloatArray, Payload, PointId, SparseVector, VectorValue
@@ -30,6 +31,8 @@ __all__ = ["SPAN_BYTES", "Domain", "SparseColumn", "View", "decode_sparse", "enc
 
 SPAN_BYTES = 16
 _BATCH = 4096
+_READ_SINGLY = 512
+"""Up to so many rows of a cold vector are read one by one; more are cheaper to take from the map."""
 _decode = msgspec.msgpack.Decoder().decode
 _decode_extra = msgspec.msgpack.Decoder(dict[int, bytes]).decode
 
@@ -251,6 +254,23 @@ class View:
         """Return what ``stored`` does as queries are compared with it, shape (count, size)."""
         return self.forms[name].rows(self.stored(name))
 
+    def stored_at(self, name: str, offsets: Offsets) -> Stored:
+        """Return copies of the stored dense vectors at ``offsets``; of cold ones no pages are kept."""
+        if placement(self.schema.spec.vectors[name]) != "cold":
+            return np.asarray(self.stored(name)[offsets])
+        if len(offsets) > _READ_SINGLY:
+            found = np.asarray(self.stored(name)[offsets])
+            self.rested(name)
+            return found
+        form = self.forms[name]
+        data = self.vectors[name].gather(offsets, row_bytes(form))
+        return data.view(form.dtype).reshape(len(offsets), *form.shape)
+
+    def rested(self, name: str) -> None:
+        """Give back the pages of a cold vector, after a scan."""
+        if placement(self.schema.spec.vectors[name]) == "cold":
+            self.vectors[name].release()
+
     def spans(self, name: str) -> Spans:
         """Return by offset where the rows of a multivector start and how many there are, shape (count, 2)."""
         return self._spans[name].view()[: self.count * SPAN_BYTES].view(np.int64).reshape(self.count, 2)
@@ -269,7 +289,7 @@ class View:
             start, count = self.spans(name)[offset].tolist()
             return np.array(self.forms[name].decode(self.stored(name)[start : start + count]))
         if name in self.schema.spec.vectors:
-            return np.array(self.forms[name].decode(self.stored(name)[offset : offset + 1])[0])
+            return np.array(self.forms[name].decode(self.stored_at(name, np.array([offset])))[0])
         return self.sparse(offset)[slot]
 
 

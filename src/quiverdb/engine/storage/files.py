@@ -87,8 +87,14 @@ class AppendFile(Protocol):
     def view(self) -> Bytes:
         """Return all bytes as a read-only array that later appends leave alone."""
 
+    def gather(self, places: npt.NDArray[np.int64], length: int) -> Bytes:
+        """Return copies of the rows of ``length`` bytes with these numbers, shape (n, length), and keep no pages."""
+
+    def prefetch(self) -> None:
+        """Let the operating system read the file ahead."""
+
     def release(self) -> None:
-        """Let the operating system drop cached pages of the view."""
+        """Give back the pages of the view; they are read again when touched."""
 
     def sync(self) -> None:
         """Wait until all bytes have reached the disk."""
@@ -110,6 +116,7 @@ class DiskFile:
         self._closing = threading.Lock()
         self._view: Bytes = np.empty(0, np.uint8)
         self._map: mmap.mmap | None = None
+        self._reader: _Reader | None = None
         flags = os.O_RDWR | os.O_CLOEXEC | getattr(os, "O_BINARY", 0)
         if state is None:
             flags |= os.O_CREAT | os.O_TRUNC
@@ -191,6 +198,25 @@ class DiskFile:
                 self._view = np.frombuffer(self._map, np.uint8)
             return self._view
 
+    def gather(self, places: npt.NDArray[np.int64], length: int) -> Bytes:
+        rows = np.empty((len(places), length), np.uint8)
+        with self._closing:
+            if self._fd < 0:
+                raise _closed()
+            reader = self._reader
+            if reader is None:
+                reader = self._reader = _Reader(os.dup(self._fd))
+        descriptor, read = reader.descriptor, os.preadv
+        for row, place in zip(rows, places.tolist(), strict=True):
+            if read(descriptor, (row.data,), place * length) != length:
+                raise corruption(self.path, "ends early")
+        return rows
+
+    def prefetch(self) -> None:
+        self.view()
+        if self._map is not None and hasattr(mmap, "MADV_WILLNEED"):
+            self._map.madvise(mmap.MADV_WILLNEED)
+
     def release(self) -> None:
         if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
@@ -206,10 +232,20 @@ class DiskFile:
             descriptor, self._fd = self._fd, -1
             if descriptor >= 0:
                 os.close(descriptor)
-            self._view, self._map = np.empty(0, np.uint8), None
+            self._view, self._map, self._reader = np.empty(0, np.uint8), None, None
 
     def __del__(self) -> None:
         self.close()
+
+
+class _Reader:
+    """A descriptor that stays open until the last reader is done with it, so that closing cannot pull it away."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
 
 
 _datasync = getattr(os, "fdatasync", os.fsync)
@@ -254,6 +290,12 @@ class MemoryFile:
             raise _closed()
         view.flags.writeable = False
         return view
+
+    def gather(self, places: npt.NDArray[np.int64], length: int) -> Bytes:
+        return self.view().reshape(-1, length)[places]
+
+    def prefetch(self) -> None:
+        """Do nothing: it is in memory."""
 
     def release(self) -> None:
         """Do nothing: there is no copy elsewhere."""

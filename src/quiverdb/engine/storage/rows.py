@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from quiverdb.engine.index.codes import Recipe
 from quiverdb.engine.storage.files import corruption
 from quiverdb.errors import StorageError
 from quiverdb.model.collection import CollectionSpec, FieldIndex
@@ -77,11 +78,16 @@ class Schema(msgspec.Struct, frozen=True):
 
 
 class GraphState(msgspec.Struct, frozen=True):
-    """Name the file of a published graph, the number of offsets it covers, and its checksum."""
+    """Name the file of a published graph, the number of offsets it covers, its checksum, and how it was built.
+
+    ``trained`` is the number of rows that its codes were made for.
+    """
 
     file: str
     covers: int
     crc: int
+    recipe: Recipe | None = None
+    trained: int = 0
 
 
 class SegmentState(msgspec.Struct, frozen=True):

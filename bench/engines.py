@@ -53,9 +53,15 @@ class QuiverDB:
         self.client.upload_collection(
             "d", vectors=self.data.vectors, payload=self.data.payloads, ids=range(count), batch_size=BATCH, wait=True
         )
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the background work is done."""
         while True:
             info = self.client.get_collection("d")
-            if info.status == m.CollectionStatus.GREEN and (info.indexed_vectors_count or 0) >= count:
+            if info.status == self.models.CollectionStatus.GREEN and (info.indexed_vectors_count or 0) >= len(
+                self.data.vectors
+            ):
                 return
             time.sleep(0.02)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quiverdb.engine.planner import plan
+from quiverdb.engine.planner import candidates, plan
 
 COVERED = 60_000
 
@@ -36,3 +36,9 @@ def test_depth_is_never_less_than_what_is_asked_back():
 def test_nothing_covered_means_a_scan():
     assert plan(allowed=10, covered=0, tail=10, size=4, ef=64, k=3).depth is None
     assert depth(500, tail=500) is None
+
+
+def test_coarse_codes_need_more_candidates():
+    assert [candidates(10, spread) for spread in (1, 2, 4, 2.5)] == [10, 20, 40, 25]
+    assert [candidates(1, spread) for spread in (1, 2, 4)] == [1, 11, 31]
+    assert plan(allowed=60_000, covered=COVERED, tail=0, size=384, ef=8, k=10, spread=10).depth == 100

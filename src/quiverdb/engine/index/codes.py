@@ -161,8 +161,8 @@ def _ends(spec: VectorSpec, codes: Codes, rows: Rows, count: int) -> FloatArray:
     low = np.full(spec.size, np.inf, np.float32)
     high = -low
     for batch in batches(spec, rows, 0, count):
-        np.minimum(low, batch.min(axis=0), low)
-        np.maximum(high, batch.max(axis=0), high)
+        np.minimum(low, batch.min(axis=0), out=low)
+        np.maximum(high, batch.max(axis=0), out=high)
     return np.stack([low, high])
 
 

@@ -58,6 +58,8 @@ _REASONS = {
 }
 """What is said of an SQLite error; any other means damage."""
 _U64 = 1 << 64
+_READ_AT_ONCE = 4096
+"""Rows fetched at once: a whole table as objects of Python would take twice the memory that is kept."""
 _T = TypeVar("_T")
 
 
@@ -181,10 +183,20 @@ class RowStore:
 
     def read_points(self, state: SegmentState) -> tuple[npt.NDArray[np.int64], list[PointId], npt.NDArray[Any]]:
         """Return offsets (ascending), ids and rows of all points; ``CorruptionError`` if any is damaged."""
+        ids: list[PointId] = []
+        parts = [(np.empty(0, np.int64), np.empty(0, ROW))]
         with self._errors():
-            found = self._db.execute("SELECT offset, id, row, checked FROM points ORDER BY offset").fetchall()
-        if len(found) != state.live:
+            cursor = self._db.execute("SELECT offset, id, row, checked FROM points ORDER BY offset")
+            while found := cursor.fetchmany(_READ_AT_ONCE):
+                offsets, some, rows = self._unpacked(found)
+                ids += some
+                parts.append((offsets, rows))
+        if len(ids) != state.live:
             raise corruption(self.path)
+        offsets, rows = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return offsets, ids, rows
+
+    def _unpacked(self, found: list[Any]) -> tuple[npt.NDArray[np.int64], list[PointId], npt.NDArray[Any]]:
         try:
             offsets = np.array([point[0] for point in found], np.int64)
             ids: list[PointId] = [id if isinstance(id, str) or id >= 0 else id + _U64 for _, id, _, _ in found]

@@ -15,7 +15,7 @@ from quiverdb.engine.score.distance import UNIT_TOLERANCE, prepare, prepare_quer
 from quiverdb.engine.score.forms import Stored
 from quiverdb.engine.storage.rows import Schema
 from quiverdb.errors import InvalidInputError
-from quiverdb.model.collection import CollectionSpec, Datatype, Distance, VectorSpec
+from quiverdb.model.collection import CollectionSpec, Datatype, Distance, HnswSpec, Quantization, Scalar, VectorSpec
 from quiverdb.model.point import DenseColumn, FloatArray, Payload, Points, SparseVector, VectorValue
 
 __all__ = [
@@ -90,12 +90,9 @@ def check_spec(spec: CollectionSpec) -> None:
 
 
 def check_settings(spec: CollectionSpec) -> None:
-    """Reject graph and optimizer settings and limits that are out of range."""
-    for hnsw in (spec.hnsw, *(vector.hnsw for vector in spec.vectors.values())):
-        if hnsw is not None:
-            _check_range("m", hnsw.m, 0, 10_000)
-            _check_range("ef_construct", hnsw.ef_construct, 4, 1_000_000)
-            _check_range("max_indexing_threads", hnsw.max_indexing_threads, 0, 10_000)
+    """Reject graph, code and optimizer settings and limits that are out of range."""
+    for part in (spec, *spec.vectors.values()):
+        _check_index(part.hnsw, part.quantization)
     _check_range("deleted_threshold", spec.optimizers.deleted_threshold, 0, 1)
     for name in ("vacuum_min_vector_number", "indexing_threshold", "default_segment_number", "flush_interval_sec"):
         _check_range(name, getattr(spec.optimizers, name), 0, math.inf)
@@ -105,6 +102,15 @@ def check_settings(spec: CollectionSpec) -> None:
         for name in _LIMITS_FROM_ZERO:
             _check_range(name, getattr(spec.strict_mode, name), 0, math.inf)
         _check_range("max_resident_memory_percent", spec.strict_mode.max_resident_memory_percent, 1, 100)
+
+
+def _check_index(hnsw: HnswSpec | None, quantization: Quantization | None) -> None:
+    if hnsw is not None:
+        _check_range("m", hnsw.m, 0, 10_000)
+        _check_range("ef_construct", hnsw.ef_construct, 4, 1_000_000)
+        _check_range("max_indexing_threads", hnsw.max_indexing_threads, 0, 10_000)
+    if isinstance(quantization, Scalar):
+        _check_range("quantile", quantization.quantile, 0.5, 1)
 
 
 def _check_range(name: str, value: float | None, low: float, high: float) -> None:
@@ -117,6 +123,7 @@ def check_vector_spec(name: str, spec: VectorSpec) -> None:
     check_vector_name(name)
     if not 1 <= spec.size <= MAX_SIZE:
         raise InvalidInputError(f"vector size must be between 1 and {MAX_SIZE}, got {spec.size}", field="size")
+    _check_index(spec.hnsw, spec.quantization)
 
 
 def check_vector_name(name: str) -> None:

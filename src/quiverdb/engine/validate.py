@@ -91,8 +91,9 @@ def check_spec(spec: CollectionSpec) -> None:
 
 def check_settings(spec: CollectionSpec) -> None:
     """Reject graph, code and optimizer settings and limits that are out of range."""
-    for part in (spec, *spec.vectors.values()):
-        _check_index(part.hnsw, part.quantization)
+    _check_index(spec.hnsw, spec.quantization)
+    for vector in spec.vectors.values():
+        _check_index(vector.hnsw, vector.quantization)
     _check_range("deleted_threshold", spec.optimizers.deleted_threshold, 0, 1)
     for name in ("vacuum_min_vector_number", "indexing_threshold", "default_segment_number", "flush_interval_sec"):
         _check_range(name, getattr(spec.optimizers, name), 0, math.inf)

@@ -1,7 +1,12 @@
 """Collections: what one is made of, and what one reports of itself.
 
 Options that a caller left out are ``None`` and are reported back as such; the engine fills in its defaults
-where it uses them. Memory placement is ``cold`` (on disk), ``cached`` or ``pinned``.
+where it uses them.
+
+Memory placement is ``cold``, ``cached`` or ``pinned``. Cold vectors stay on the disk: searches read the rows of their
+candidates and keep none of them. Cached ones are mapped, as without a setting, and pinned ones read ahead on open.
+A graph is mapped, or held in memory of the process when it or its codes are pinned (``always_ram``); a change of that
+takes effect when the graph is next published or opened.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import qdrant_client
 from qdrant_client import models as official
 
 from quiverdb.qdrant import QdrantClient, models
+from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 
 NAME, SIZE = "pages", 4
 RNG = np.random.default_rng(11)
@@ -187,3 +188,13 @@ def test_distances_within_a_sample(both: tuple[Any, Any]) -> None:
     for pair in found[:10]:
         hits = ours.query_points(NAME, pair.a, limit=40).points
         assert {hit.id: hit.score for hit in hits}[pair.b] == pytest.approx(pair.score, rel=1e-5)
+
+
+def test_all_rows_count_towards_the_size_of_a_collection(client: QdrantClient) -> None:
+    strict = models.StrictModeConfig(enabled=True, max_collection_vector_size_bytes=300)
+    client.create_collection(NAME, vectors_config=params(), strict_mode_config=strict)
+    client.upsert(NAME, [models.PointStruct(id=1, vector=np.ones((10, SIZE)))])
+    client.upsert(NAME, [models.PointStruct(id=2, vector=np.ones((10, SIZE)))])
+    with pytest.raises(UnexpectedResponse, match="Max vector storage size"):
+        client.upsert(NAME, [models.PointStruct(id=3, vector=[1.0] * SIZE)])
+    assert client.count(NAME).count == 2

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from typing import TypeVar
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -19,6 +20,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from quiverdb.database import ScrollRequest
+from quiverdb.engine.batch import answer
 from quiverdb.engine.executor import Executor
 from quiverdb.engine.filter.compile import compile_filter
 from quiverdb.engine.grouping import group_hits
@@ -338,13 +340,14 @@ class Collection:
         return view if shard_keys is None else view.part(readable_shards(view.schema, shard_keys))
 
     def query(self, queries: Sequence[Query]) -> list[list[Hit]]:
-        """Answer each query."""
+        """Answer each query; those that go to the same shards on the same state."""
         if self._strict is not None:
             self._strict.query(self.view.schema, queries)
-        return [self._hits(query) for query in queries]
+        parts = [list(part) for _, part in groupby(queries, lambda query: query.shard_keys)]
+        return [hits for part in parts for hits in self._hits(part)]
 
-    def _hits(self, query: Query) -> list[Hit]:
-        return self._read(lambda executor: executor.hits(query), query.shard_keys)
+    def _hits(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        return self._read(lambda executor: answer(executor, queries), queries[0].shard_keys)
 
     def query_groups(self, query: GroupQuery) -> list[Group]:
         """Answer a query in groups."""

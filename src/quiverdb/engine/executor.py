@@ -36,11 +36,12 @@ class Executor:
         self.source = source
         self.view = view
 
-    def hits(self, query: Query) -> list[Hit]:
-        """Answer a query with points."""
+    def hits(self, query: Query, ranking: Ranking | None = None) -> list[Hit]:
+        """Answer a query with points, ranked already or not."""
         sampled = isinstance(query.kind, Sample) and not query.prefetch
         offset = 0 if sampled else query.offset  # as in Qdrant: any part of a sample is as good
-        ranking = self.rank(query, query.limit + offset)
+        if ranking is None:
+            ranking = self.rank(query, query.limit + offset)
         return self.present(ranking.page(offset, query.limit), query.with_payload, query.with_vectors)
 
     def present(self, ranking: Ranking, with_payload: PayloadSelector, with_vectors: VectorSelector) -> list[Hit]:

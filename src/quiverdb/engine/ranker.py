@@ -143,6 +143,18 @@ class Ranker:
         ranking = Ranking(offsets, vectors.shown(similarity))
         return ranking.above(query.score_threshold, smaller=vectors.smaller_is_better)
 
+    def nearest_each(self, queries: Sequence[Query], inputs: Sequence[VectorValue], k: int) -> list[Ranking]:
+        """Rank by similarity to several vectors; the queries differ in nothing else but what they show."""
+        first = self.query
+        vectors = vectors_named(self.source, self.view, first.using)
+        domain = _Scope(self, first.filter).having(first.using)
+        rankings = (Ranking(at, vectors.shown(by)) for at, by in vectors.nearest_each(inputs, domain, k, first.params))
+        smaller = vectors.smaller_is_better
+        return [
+            ranking.above(query.score_threshold, smaller=smaller)
+            for query, ranking in zip(queries, rankings, strict=True)
+        ]
+
     def _by_examples(
         self, query: Query, kind: Recommend | Discover | Context | Feedback, scope: _Scope, k: int
     ) -> Ranking:

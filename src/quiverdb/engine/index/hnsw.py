@@ -113,14 +113,18 @@ class Graph:
     def search(
         self, query: FloatArray, count: int, depth: int, selector: Selector | None = None
     ) -> tuple[Offsets, FloatArray]:
-        """Return up to ``count`` candidates for a prepared query, -1 in unused places, and how FAISS compares them."""
+        """Return up to ``count`` candidates for a prepared query, -1 in unused places, and how FAISS compares them.
+
+        For several queries, shape (n, size), the results have the shape (n, count); they are searched in parallel.
+        """
         if selector is not None:
             parameters = selector.parameters(depth)
         elif (parameters := self._parameters.get(depth)) is None:
             parameters = self._parameters[depth] = faiss.SearchParametersHNSW(efSearch=depth)
-        found = np.empty(count, np.int64)
-        distances = np.empty(count, np.float32)
-        self.index.search_c(1, _pointer(query), count, _pointer(distances), _pointer(found), parameters)
+        shape = (*query.shape[:-1], count)
+        found, distances = np.empty(shape, np.int64), np.empty(shape, np.float32)
+        several = query.size // query.shape[-1]
+        self.index.search_c(several, _pointer(query), count, _pointer(distances), _pointer(found), parameters)
         return found, distances
 
     def decoded(self, offsets: Offsets) -> FloatArray:

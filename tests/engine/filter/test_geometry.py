@@ -56,7 +56,7 @@ def test_a_place_on_the_circle_is_decided_alike() -> None:
     lon, lat = random.uniform(-180, 180, 400), random.uniform(-90, 90, 400)
     for x, y in zip(lon.tolist(), lat.tolist(), strict=True):
         # The exact distance, and its neighbours, are where rounding matters.
-        reach = geometry._distance(center, x, y)
+        reach = geometry.distance(center, x, y)
         for radius in (reach, math.nextafter(reach, 0), math.nextafter(reach, math.inf)):
             area = GeoRadius("g", center, radius)
             assert contains_all(area, np.array([x]), np.array([y]))[0] == contains(area, x, y)

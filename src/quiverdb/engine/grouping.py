@@ -52,11 +52,11 @@ def _from_the_top(found: _Found) -> None:
 
     Rounds grow, so that there are few even when most points belong to no group.
     """
-    depth = found.wanted * found.size
+    depth = found.wanted * found.size * _GROWTH  # a deep look costs less than a second one
     more = found.look(None, depth)  # as a rule, few points belong to no group
     while more and len(found.places) < found.wanted:
-        depth *= _GROWTH
         more = found.look(found.without(found.places), depth)
+        depth *= _GROWTH
     depth = found.wanted * found.size
     while (keys := found.unfilled()) and found.look(found.members(keys), depth):
         depth *= _GROWTH
@@ -105,9 +105,9 @@ class _Found:
         start = len(self.ranking.offsets)
         self.ranking = Ranking.joined([self.ranking, ranking]) if start else ranking
         self._seen = self._seen | BitMap(ranking.offsets.tolist())
-        payloads = self._executor.view.payloads(ranking.offsets.tolist())
+        payloads = self._executor.view.payload_list(ranking.offsets.tolist())
         for place, payload in enumerate(payloads, start):
-            for key in _keys(elements(values(payload, self._path))):
+            for key in _keys(values(payload, self._path)):
                 self.places.setdefault(key, []).append(place)
         return len(ranking.offsets) > 0
 
@@ -130,9 +130,8 @@ class _Found:
     def best(self) -> list[Key]:
         """Return the best groups by their best hit, earlier ones first among equals."""
         merit = self._merits()
-        return sorted(self.places, key=lambda key: max(merit[place] for place in self.places[key]), reverse=True)[
-            : self.wanted
-        ]
+        best = {key: max([merit[place] for place in places]) for key, places in self.places.items()}
+        return sorted(best, key=best.__getitem__, reverse=True)[: self.wanted]
 
     def best_of(self, key: Key) -> list[int]:
         """Return the best members of a group."""
@@ -178,8 +177,11 @@ def _on(condition: type[MatchAny | MatchExcept], key: str, keys: Iterable[Key]) 
     return tuple(condition(key, part) for part in (numbers, words) if part)
 
 
-def _keys(found: list[Any]) -> list[Key]:
+def _keys(found: list[Any]) -> Iterable[Key]:
     """Return the group keys among payload values: strings and integers; any other value leaves the point out."""
-    if any(isinstance(value, bool) or not isinstance(value, int | str) for value in found):
-        return []
-    return list(dict.fromkeys(found))
+    if len(found) == 1 and type(found[0]) in (str, int):
+        return found
+    inner = elements(found)
+    if any(isinstance(value, bool) or not isinstance(value, int | str) for value in inner):
+        return ()
+    return dict.fromkeys(inner)

@@ -6,8 +6,6 @@ measurement); only their ratio matters.
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
 __all__ = ["Plan", "candidates", "plan"]
@@ -16,6 +14,9 @@ DEPTH_MARGIN = 12
 """Added to the depth asked for: the codes that the graph walks are coarser than the vectors."""
 SPARED = 0.3
 """The depth grows as fewer of the points that a walk meets are allowed, by so much less than in proportion."""
+
+_SPARE = 10
+"""At least so many candidates more than points wanted."""
 
 _COMPARISONS, _COMPARISONS_PER_DEPTH = 300, 13
 """Vectors that a walk compares with the query: so many, and so many more per unit of depth."""
@@ -32,10 +33,10 @@ class Plan(msgspec.Struct, frozen=True):
 
 def candidates(k: int, spread: float) -> int:
     """Return how many candidates to take from a graph: ``spread`` for each point wanted, and not too few."""
-    return k + math.ceil(max(k, 10) * (spread - 1))
+    return k + max(_SPARE, round(max(k, _SPARE) * (spread - 1)))
 
 
-def plan(*, allowed: int, covered: int, tail: int, size: int, ef: int, k: int, spread: float = 2) -> Plan:
+def plan(*, allowed: int, covered: int, tail: int, size: int, ef: int, k: int, spread: float = 1.1) -> Plan:
     """Plan a search for the best ``k`` of ``allowed`` points.
 
     ``covered`` is the number of offsets in the graph, ``tail`` the number of allowed points outside it, ``size``

@@ -107,13 +107,13 @@ def _few_bits(bits: int, size: int, query_encoding: str | None) -> Codes:
     return Codes("rabitq", bits, query_bits=_QUERY_BITS[query_encoding or "default"])
 
 
-def spread(codes: Codes | None, distance: Distance) -> int:
+def spread(codes: Codes | None, distance: Distance) -> float:
     """Return how many candidates per wanted point the codes need, so that the right ones are among them.
 
     Measured as recall after rescoring on real embeddings (``bench/README.md``).
     """
     if codes is None:
-        return 2
+        return 1.1
     return _SPREAD[codes.bits] * (_MANHATTAN_SPREAD if distance is Distance.MANHATTAN else 1)
 
 

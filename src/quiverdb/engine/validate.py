@@ -272,13 +272,15 @@ def sparse_vector(value: VectorValue) -> SparseVector:
         raise InvalidInputError("a sparse vector needs as many values as indices", field="vector")
     if not np.isfinite(values).all():
         raise InvalidInputError("vectors must not contain NaN or infinite numbers", field="vector")
-    if indices.size and (indices.min() < 0 or int(indices.max()) >= 1 << 32):
-        raise InvalidInputError("sparse indices must lie between 0 and 2^32-1", field="vector")
-    indices = indices.astype(np.uint32)
-    order = np.argsort(indices, kind="stable")
-    indices, values = indices[order], values[order]
-    if (indices[1:] == indices[:-1]).any():
-        raise InvalidInputError("sparse indices must be unique", field="vector")
+    if indices.dtype != np.uint32:
+        if indices.size and (indices.min() < 0 or int(indices.max()) >= 1 << 32):
+            raise InvalidInputError("sparse indices must lie between 0 and 2^32-1", field="vector")
+        indices = indices.astype(np.uint32)
+    if not (indices[1:] > indices[:-1]).all():
+        order = np.argsort(indices, kind="stable")
+        indices, values = indices[order], values[order]
+        if (indices[1:] == indices[:-1]).any():
+            raise InvalidInputError("sparse indices must be unique", field="vector")
     return SparseVector(indices, values)
 
 

@@ -194,6 +194,8 @@ class _Ranking:
         if len(self.known) >= KNOWN:
             self.known.clear()
         gain = np.float32(self._parameters[0] + 1)
-        scores = [frequencies * gain / (frequencies + self._damping[offsets]) for offsets, frequencies in parts]
-        posting = self.known[term] = Posting([offsets for offsets, _ in parts], scores)
+        scores = [
+            (offsets, frequencies * gain / (frequencies + self._damping[offsets])) for offsets, frequencies in parts
+        ]
+        posting = self.known[term] = Posting.joined(scores)
         return posting

@@ -26,7 +26,7 @@ class Population:
 
     ``filled`` are the offsets, below ``size``, that have terms at all.
 
-    >>> posting = Posting([np.array([0, 2], "u4")], [np.ones(2, "f4")])
+    >>> posting = Posting(np.array([0, 2], "u4"), np.ones(2, "f4"))
     >>> population = Population(Domain(BitMap([0, 1])), BitMap([0, 1, 2]), 3)
     >>> population.having(posting), population.search([(posting, 2.0)], population.domain, 10, zeros=False)
     (1, (array([0], dtype=uint32), array([2.], dtype=float32)))
@@ -49,7 +49,7 @@ class Population:
         if found is None:
             if len(self._having) >= KNOWN:
                 self._having.clear()
-            found = sum(int(np.count_nonzero(self._marks[part])) for part in posting.offsets)
+            found = int(np.count_nonzero(self._marks[posting.offsets]))
             self._having[posting] = found
         return found
 

@@ -19,8 +19,10 @@ from quiverdb.model.point import FloatArray
 
 __all__ = ["Posting", "Weighted", "best", "ranked", "sums"]
 
-_SLACK = 1e-5
-"""How much float32 sums may differ, relatively, by the order of adding."""
+_Sums: TypeAlias = npt.NDArray[np.float64]
+"""Sums become float32 when they are complete, so that equal ones are so in whatever order they were added up."""
+_SLACK = 1e-6
+"""How much sums may change, relatively, by becoming float32."""
 _LARGEST = 64
 """So many of a posting's largest values are kept at hand."""
 _STEP = 2048
@@ -28,29 +30,41 @@ _STEP = 2048
 
 
 class Posting:
-    """The points that have one term, in parts with points of their own, ascending in each, and their values.
+    """The points that have one term, ascending, and their values.
 
-    >>> posting = Posting([np.array([3, 7], "u4"), np.array([8], "u4")], [np.ones(2, "f4"), np.zeros(1, "f4")])
-    >>> posting.size, posting.highest, posting.nth_largest(3)
-    (3, 1.0, 0.0)
+    >>> posting = Posting(np.array([3, 7], "u4"), np.array([1.0, 0.5], "f4"))
+    >>> posting.size, posting.highest, posting.nth_largest(2)
+    (2, 1.0, 0.5)
     """
 
     __slots__ = ("_largest", "highest", "lowest", "offsets", "size", "values")
 
-    def __init__(self, offsets: Sequence[Offsets], values: Sequence[FloatArray]) -> None:
+    def __init__(self, offsets: Offsets, values: FloatArray) -> None:
         self.offsets = offsets
         self.values = values
-        self.size = sum(map(len, offsets))
-        self.highest = max((float(part.max()) for part in values), default=0.0)
-        self.lowest = min((float(part.min()) for part in values), default=0.0)
+        self.size = len(offsets)
+        self.highest = float(values.max()) if self.size else 0.0
+        self.lowest = float(values.min()) if self.size else 0.0
         self._largest: list[float] | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[Offsets, FloatArray]]) -> Posting:
+        """Return the posting that consists of parts with points of their own, ascending in each."""
+        if len(parts) == 1:
+            return cls(*parts[0])
+        offsets = np.concatenate([offsets for offsets, _ in parts] or [np.empty(0, np.uint32)])
+        values = np.concatenate([values for _, values in parts] or [np.empty(0, np.float32)])
+        if (offsets[1:] < offsets[:-1]).any():
+            order = np.argsort(offsets, kind="stable")
+            offsets, values = offsets[order], values[order]
+        return cls(offsets, values)
 
     def nth_largest(self, n: int) -> float:
         """Return the ``n``-th largest value; minus infinity when there are fewer, or that is not at hand."""
         if n > min(self.size, _LARGEST) or n < 1:
             return -np.inf
         if self._largest is None:
-            values = np.concatenate(self.values)
+            values = self.values
             if len(values) > _LARGEST:
                 values = np.partition(values, -_LARGEST)[-_LARGEST:]
             self._largest = np.sort(values)[::-1].tolist()
@@ -82,46 +96,46 @@ def best(
         return max(floor, sure - _SLACK * abs(sure)) if zeros or sure > 0 else floor
 
     if admitted is None:
-        for posting, weight in terms:
-            if weight > 0:
-                floor = raised(weight * posting.nth_largest(k) + lowers[0])
-    offsets, scores = np.empty(0, np.uint32), np.empty(0, np.float32)
+        largest = [weight * posting.nth_largest(k) for posting, weight in terms if weight > 0]
+        floor = raised(max(largest, default=-np.inf) + lowers[0])
+    offsets, scores = np.empty(0, np.uint32), np.empty(0, np.float64)
     done = 0
     while done < len(terms) and uppers[done] >= floor:
-        start, added = done, 0
-        while done < len(terms) and (done == start or added + terms[done][0].size <= max(_STEP, len(offsets))):
-            added += terms[done][0].size
+        start, room = done, max(_STEP, len(offsets))
+        while done < len(terms) and (done == start or (terms[done][0].size <= room and uppers[done] >= floor)):
+            room -= terms[done][0].size
             done += 1
         offsets, scores = _joined(offsets, scores, terms[start:done], admitted)
         if len(scores) >= k:
             floor = raised(_nth_largest(scores, k) + lowers[done])
     for rank in range(done, len(terms)):
-        keep = np.flatnonzero(scores >= floor - uppers[rank])
-        offsets, scores = offsets[keep], scores[keep]
+        keep = (scores >= floor - uppers[rank]).nonzero()[0]
+        if len(keep) < len(scores):
+            offsets, scores = offsets[keep], scores[keep]
         _add(offsets, scores, *terms[rank])
         if len(scores) > _STEP:
             floor = raised(_nth_largest(scores, k) + lowers[rank + 1])
-    return ranked(offsets, scores, k, zeros=zeros)
+    return ranked(offsets, scores.astype(np.float32), k, zeros=zeros)
 
 
 def sums(terms: Sequence[Weighted], wanted: Offsets) -> tuple[FloatArray, Mask]:
     """Return the sum for each of the ascending offsets ``wanted``, and which of them have a term at all."""
-    scores, having = np.zeros(len(wanted), np.float32), np.zeros(len(wanted), bool)
+    scores, having = np.zeros(len(wanted), np.float64), np.zeros(len(wanted), bool)
     for posting, weight in terms:
-        for offsets, values in zip(posting.offsets, posting.values, strict=True):
-            places, hits = _common(offsets, wanted)
-            scores[hits] += values[places] * np.float32(weight)
-            having[hits] = True
-    return scores, having
+        places, hits = _common(posting.offsets, wanted)
+        scores[hits] += _worth(posting.values[places], weight)
+        having[hits] = True
+    return scores.astype(np.float32), having
 
 
 def ranked(offsets: Offsets, scores: FloatArray, k: int, *, zeros: bool) -> tuple[Offsets, FloatArray]:
     """Return the ``k`` points with the largest scores, equal ones by offset; those with 0 only with ``zeros``."""
     if not zeros:
-        keep = np.flatnonzero(scores)
-        offsets, scores = offsets[keep], scores[keep]
+        keep = scores.nonzero()[0]
+        if len(keep) < len(scores):
+            offsets, scores = offsets[keep], scores[keep]
     if len(scores) > 2 * k:
-        keep = np.flatnonzero(scores >= (_nth_largest(scores, k) if k > 0 else np.inf))
+        keep = (scores >= (_nth_largest(scores, k) if k > 0 else np.inf)).nonzero()[0]
         offsets, scores = offsets[keep], scores[keep]
     order = np.lexsort((offsets, -scores))[:k]
     return offsets[order], scores[order]
@@ -131,40 +145,47 @@ def _from_each(bounds: Sequence[float]) -> list[float]:
     return list(accumulate(reversed(bounds), initial=0.0))[::-1]
 
 
-def _nth_largest(scores: FloatArray, n: int) -> float:
-    return float(np.partition(scores, len(scores) - n)[len(scores) - n])
+def _nth_largest(scores: FloatArray | _Sums, n: int) -> float:
+    place = len(scores) - n
+    parted = scores.copy()
+    parted.partition(place)
+    return float(parted[place])
 
 
-def _joined(
-    offsets: Offsets, scores: FloatArray, terms: Sequence[Weighted], admitted: Mask | None
-) -> tuple[Offsets, FloatArray]:
+def _joined(offsets: Offsets, scores: _Sums, terms: Sequence[Weighted], admitted: Mask | None) -> tuple[Offsets, _Sums]:
     """Add terms to sums, and the points that only they have."""
     several = [offsets] if len(offsets) else []
     weighted = [scores] if len(offsets) else []
     for posting, weight in terms:
-        several += posting.offsets
-        weighted += [values * np.float32(weight) for values in posting.values]
-    offsets, scores = np.concatenate(several), np.concatenate(weighted)
+        several.append(posting.offsets)
+        weighted.append(_worth(posting.values, weight))
+    if len(several) > 1:
+        offsets, scores = np.concatenate(several), np.concatenate(weighted)
+    else:
+        offsets, scores = several[0], weighted[0]
     if admitted is not None:
-        keep = np.flatnonzero(admitted[offsets])
+        keep = admitted[offsets].nonzero()[0]
         offsets, scores = offsets[keep], scores[keep]
     if not len(offsets) or len(several) == 1:
         return offsets, scores
-    order = np.argsort(offsets)
+    order = offsets.argsort()
     offsets = offsets[order]
-    starts = np.flatnonzero(np.concatenate([_TRUE, offsets[1:] != offsets[:-1]]))
+    starts = np.concatenate([_TRUE, offsets[1:] != offsets[:-1]]).nonzero()[0]
     return offsets[starts], np.add.reduceat(scores[order], starts)
 
 
 _TRUE = np.ones(1, bool)
 
 
-def _add(offsets: Offsets, scores: FloatArray, posting: Posting, weight: float) -> None:
+def _add(offsets: Offsets, scores: _Sums, posting: Posting, weight: float) -> None:
     """Add a term to the sums of the points that have it."""
-    for having, values in zip(posting.offsets, posting.values, strict=True):
-        places = having.searchsorted(offsets)
-        here = having.take(places, mode="clip") == offsets
-        scores += values.take(places, mode="clip") * here * np.float32(weight)
+    places = posting.offsets.searchsorted(offsets)
+    here = posting.offsets.take(places, mode="clip") == offsets
+    scores += _worth(posting.values.take(places, mode="clip"), weight) * here
+
+
+def _worth(values: FloatArray, weight: float) -> _Sums:
+    return np.multiply(values, weight, dtype=np.float64)
 
 
 def _common(one: Offsets, other: Offsets) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -80,4 +80,4 @@ def with_run(runs: Sequence[Run], new: Run) -> tuple[Run, ...]:
 def posting_of(runs: Sequence[Run], term: int) -> Posting:
     """Return the points that have a term in some run."""
     parts = [(run, run.part(place)) for run in runs if (place := run.find(term)) is not None]
-    return Posting([run.offsets[part] for run, part in parts], [run.values[part] for run, part in parts])
+    return Posting.joined([(run.offsets[part], run.values[part]) for run, part in parts])

@@ -86,7 +86,7 @@ def test_other_ids_are_refused(value: Any) -> None:
 
 
 def test_a_string_is_no_list_of_ids() -> None:
-    with pytest.raises(InvalidInputError, match="list of ids"):
+    with pytest.raises(InvalidInputError, match="ids must be a list"):
         point_ids(UUID_TEXT)
 
 

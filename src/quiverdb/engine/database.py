@@ -165,7 +165,9 @@ class EngineDatabase:
     def _find(self, name: str) -> Collection:
         if self._closed:
             raise ClosedError(f"the database {self._described} is closed: open it again")
-        found = self._collections.get(name) or self._collections.get(self._aliases.get(name, ""))
+        found = None
+        if isinstance(name, str):
+            found = self._collections.get(name) or self._collections.get(self._aliases.get(name, ""))
         if found is None:
             raise _missing(name)
         return found
@@ -217,11 +219,10 @@ class EngineDatabase:
 
     def delete_collection(self, name: str) -> bool:
         with self._mutex:
-            self._require_open()
-            name = self._aliases.get(name, name)
-            collection = self._collections.get(name)
-            if collection is None:
+            if not self.has_collection(name):
                 return False
+            name = self._aliases.get(name, name)
+            collection = self._collections[name]
             folders = {key: part for key, part in self._folders.items() if key != name}
             aliases = {alias: target for alias, target in self._aliases.items() if target != name}
             part = self._folders.get(name)
@@ -236,7 +237,7 @@ class EngineDatabase:
 
     def has_collection(self, name: str) -> bool:
         self._require_open()
-        return name in self._collections or name in self._aliases
+        return isinstance(name, str) and (name in self._collections or name in self._aliases)
 
     def info(self, name: str) -> CollectionInfo:
         return self._ask(name, lambda collection: collection.info(working=self._optimizer.working(collection)))

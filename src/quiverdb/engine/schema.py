@@ -9,7 +9,14 @@ import msgspec
 from quiverdb.engine.filter.paths import parse
 from quiverdb.engine.settings import merged
 from quiverdb.engine.storage.rows import Schema
-from quiverdb.engine.validate import MAX_SLOTS, check_settings, check_vector_name, check_vector_spec, unknown_vector
+from quiverdb.engine.validate import (
+    MAX_SLOTS,
+    check_settings,
+    check_vector_name,
+    check_vector_spec,
+    normal_metadata,
+    unknown_vector,
+)
 from quiverdb.engine.view import View
 from quiverdb.errors import AlreadyExistsError, InvalidInputError
 from quiverdb.model.collection import CollectionPatch, CollectionSpec, VectorSpec
@@ -30,10 +37,10 @@ __all__ = [
 
 
 def new_schema(spec: CollectionSpec, created_at: float) -> Schema:
-    """Give every vector of a new collection its slot."""
+    """Give every vector of a new collection its slot; its metadata must be JSON."""
     names = [*spec.vectors, *spec.sparse_vectors]
     return Schema(
-        spec=spec,
+        spec=msgspec.structs.replace(spec, metadata=normal_metadata(spec.metadata)),
         slots={name: slot for slot, name in enumerate(names)},
         next_slot=len(names),
         fields={},
@@ -109,6 +116,7 @@ def patched(schema: Schema, patch: CollectionPatch) -> Schema:
         for name in patch.__struct_fields__
         if name not in ("vectors", "sparse_vectors") and (value := getattr(patch, name)) is not None
     }
+    values["metadata"] = normal_metadata(values.get("metadata", spec.metadata))
     spec = msgspec.structs.replace(spec, vectors=vectors, sparse_vectors=sparse, **values)
     check_settings(spec)
     return msgspec.structs.replace(schema, spec=spec)

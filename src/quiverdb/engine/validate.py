@@ -30,6 +30,7 @@ __all__ = [
     "check_vector_name",
     "check_vector_spec",
     "encode_payload",
+    "normal_metadata",
     "normal_payload",
     "query_rows",
     "query_vector",
@@ -62,6 +63,7 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAN_OR_INFINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]|\xca[\x7f\xff][\x80-\xff]")
 _encode = msgspec.msgpack.Encoder().encode
+_NESTING = frozenset((dict, list, tuple))
 
 
 def check_name(name: str, kind: str) -> None:
@@ -316,30 +318,54 @@ def _is_unit(square: float) -> bool:
     return abs(square - 1.0) <= UNIT_TOLERANCE
 
 
-def normal_payload(payload: Mapping[str, Any]) -> Payload:
-    """Return a payload as plain JSON values, sharing nothing with the caller's object."""
+def normal_payload(payload: Mapping[str, Any], what: str = "payload") -> Payload:
+    """Return a payload, or what is like one, as plain JSON values, sharing nothing with the caller's object."""
     try:
         plain = msgspec.to_builtins(payload, str_keys=True, enc_hook=_plain)
+        if isinstance(plain, dict):
+            _list_tuples(plain)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInputError(f"payload is not JSON: {error}", field="payload") from error
+        raise InvalidInputError(f"{what} is not JSON: {error}", field=what) from error
     if not isinstance(plain, dict):
-        raise InvalidInputError(f"payload must be an object, got {type(payload).__name__}", field="payload")
+        raise InvalidInputError(f"{what} must be an object, got {type(payload).__name__}", field=what)
     return plain
 
 
-def encode_payload(payload: Payload) -> bytes:
+def _list_tuples(value: dict[str, Any] | list[Any]) -> None:
+    """Put lists in place of all tuples inside a value."""
+    if _NESTING.isdisjoint(map(type, value.values() if isinstance(value, dict) else value)):
+        return
+    places: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+    for place, item in places:
+        kind = type(item)
+        if kind is tuple:
+            value[place] = item = list(item)
+        if kind in _NESTING:
+            _list_tuples(item)
+
+
+def encode_payload(payload: Payload, what: str = "payload") -> bytes:
     """Encode a payload for storage; ``b""`` when it is empty."""
     if not payload:
         return b""
     if _deeper(payload, MAX_DEPTH):
-        raise InvalidInputError(f"payload is nested more than {MAX_DEPTH} levels deep", field="payload")
+        raise InvalidInputError(f"{what} is nested more than {MAX_DEPTH} levels deep", field=what)
     try:
         data = _encode(payload)
     except (OverflowError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"payload cannot be stored: {error}", field="payload") from error
+        raise InvalidInputError(f"{what} cannot be stored: {error}", field=what) from error
     if _NAN_OR_INFINITE.search(data) and not _finite(payload):
-        raise InvalidInputError("payload numbers must be finite: JSON has no NaN or infinity", field="payload")
+        raise InvalidInputError(f"{what} numbers must be finite: JSON has no NaN or infinity", field=what)
     return data
+
+
+def normal_metadata(metadata: Mapping[str, Any] | None) -> Payload | None:
+    """Return the metadata of a collection as plain JSON values that can be stored."""
+    if metadata is None:
+        return None
+    plain = normal_payload(metadata, "metadata")
+    encode_payload(plain, "metadata")
+    return plain
 
 
 def _deeper(value: Any, levels: int) -> bool:

@@ -19,6 +19,7 @@ from quiverdb.qdrant.request.collections import (
     create_vector,
     field_index,
 )
+from quiverdb.qdrant.request.parse import string
 from quiverdb.qdrant.response.collections import aliases_response, collection_info, collections_response
 from quiverdb.qdrant.response.results import update_result
 
@@ -214,7 +215,7 @@ class CollectionMethods(Connection):
             schema = field_type if field_schema is None else field_schema
             if schema is None:
                 raise InvalidInputError("field_schema says what kind of index it shall be", field="field_schema")
-            operation = CreateFieldIndex(field_name, field_index(schema))
+            operation = CreateFieldIndex(string(field_name, "field_name"), field_index(schema))
             return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
 
     def delete_payload_index(
@@ -228,4 +229,5 @@ class CollectionMethods(Connection):
         """Drop the index over a payload key."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            return update_result(self._database.write(collection_name, [DeleteFieldIndex(field_name)], wait=wait)[0])
+            operation = DeleteFieldIndex(string(field_name, "field_name"))
+            return update_result(self._database.write(collection_name, [operation], wait=wait)[0])

@@ -15,6 +15,7 @@ from quiverdb.qdrant._types import Filter, QueryInput, ReadConsistency, Settings
 from quiverdb.qdrant._upload_methods import UploadMethods
 from quiverdb.qdrant.errors import api_errors
 from quiverdb.qdrant.request.legacy import discover_query, named_vector, recommend_query, request_of
+from quiverdb.qdrant.request.parse import series
 
 __all__ = ["LegacyMethods"]
 
@@ -271,5 +272,5 @@ class LegacyMethods(QueryMethods, UploadMethods):
         """Answer several requests of a ``model`` that is no more."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            batch = [request_of(model, request) for request in requests]
+            batch = [request_of(model, request) for request in series(requests, "requests")]
         return [found.points for found in self.query_batch_points(collection_name, batch, consistency, timeout)]

@@ -32,7 +32,7 @@ from quiverdb.model.collection import (
     WalSpec,
 )
 from quiverdb.model.write import CreateVector
-from quiverdb.qdrant.request.parse import dispatch, parse, plain, shaped
+from quiverdb.qdrant.request.parse import dispatch, parse, plain, series, shaped
 
 __all__ = [
     "alias_changes",
@@ -315,4 +315,4 @@ _ALIASES: dict[str, Callable[[Any], AliasChange]] = {
 
 def alias_changes(operations: Sequence[Any]) -> list[AliasChange]:
     """Return the changes of aliases, in order."""
-    return [dispatch(_ALIASES, "AliasOperations", operation) for operation in operations]
+    return [dispatch(_ALIASES, "AliasOperations", operation) for operation in series(operations, "operations")]

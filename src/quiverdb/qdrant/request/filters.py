@@ -33,7 +33,7 @@ from quiverdb.model.filter import (
     ValuesCount,
 )
 from quiverdb.qdrant.request.ids import point_ids
-from quiverdb.qdrant.request.parse import dispatch, number, parse
+from quiverdb.qdrant.request.parse import dispatch, exact, number, parse, real
 
 __all__ = ["condition", "filter_of", "geo_point", "micros"]
 
@@ -118,7 +118,7 @@ def _field(value: Any) -> Condition:
     if (box := value.geo_bounding_box) is not None:
         found.append(GeoBox(key, geo_point(box.top_left), geo_point(box.bottom_right)))
     if (circle := value.geo_radius) is not None:
-        found.append(GeoRadius(key, geo_point(circle.center), float(circle.radius)))
+        found.append(GeoRadius(key, geo_point(circle.center), real(circle.radius, "radius", infinite=True)))
     if (area := value.geo_polygon) is not None:
         found.append(GeoPolygon(key, _ring(area.exterior), tuple(_ring(hole) for hole in area.interiors or ())))
     if len(found) == 1:
@@ -126,6 +126,11 @@ def _field(value: Any) -> Condition:
     if not found:
         raise InvalidInputError(f"the condition on {key!r} tests nothing", field="key")
     return Filter(should=tuple(found))
+
+
+def _bounds(given: Any, read: Callable[[Any], Any]) -> tuple[Any, ...]:
+    bounds = (given.lt, given.lte, given.gt, given.gte)
+    return tuple([None if bound is None else read(bound) for bound in bounds])
 
 
 def _affirmed(test: IsEmpty | IsNull, wanted: bool) -> Condition:
@@ -177,11 +182,8 @@ _MATCHES: dict[str, Callable[[Any, str], Condition]] = {
 }
 
 _RANGES: dict[str, Callable[[Any, str], Condition]] = {
-    "Range": lambda bounds, key: Range(key, bounds.lt, bounds.lte, bounds.gt, bounds.gte),
-    "DatetimeRange": lambda bounds, key: DatetimeRange(
-        key,
-        *(None if bound is None else micros(bound) for bound in (bounds.lt, bounds.lte, bounds.gt, bounds.gte)),
-    ),
+    "Range": lambda bounds, key: Range(key, *_bounds(bounds, lambda bound: exact(bound, "range"))),
+    "DatetimeRange": lambda bounds, key: DatetimeRange(key, *_bounds(bounds, micros)),
 }
 
 _CONDITIONS: dict[str, Callable[[Any], Condition]] = {

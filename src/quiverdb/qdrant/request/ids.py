@@ -10,6 +10,7 @@ from uuid import UUID
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.model.point import PointId
+from quiverdb.qdrant.request.parse import series
 
 __all__ = ["point_id", "point_ids"]
 
@@ -50,9 +51,7 @@ def point_id(value: Any) -> PointId:
 
 def point_ids(values: Iterable[Any]) -> Sequence[PointId]:
     """Return the ids that ``values`` mean."""
-    if isinstance(values, str | bytes):
-        raise InvalidInputError(f"expected a list of ids, got {short(values)}", field="ids")
-    ids = values if isinstance(values, list) else list(values)
+    ids = values if isinstance(values, list) else list(series(values, "ids"))
     if set(map(type, ids)) == {int} and min(ids) >= 0 and max(ids) < _LIMIT:
         return ids
     return [point_id(id) for id in ids]

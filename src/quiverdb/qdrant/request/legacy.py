@@ -7,7 +7,7 @@ from typing import Any
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
-from quiverdb.qdrant.request.parse import parse, shaped
+from quiverdb.qdrant.request.parse import parse, series, shaped
 
 __all__ = ["discover_query", "named_vector", "recommend_query", "request_of"]
 
@@ -40,7 +40,7 @@ def recommend_query(positive: Any, negative: Any, strategy: Any) -> Any:
 
 def discover_query(target: Any, context: Any) -> Any:
     """Return the query that ranks by nearness to a target, by pairs of examples, or by both."""
-    pairs = [shaped("ContextPair", _pair(pair)) for pair in context or ()]
+    pairs = [shaped("ContextPair", _pair(pair)) for pair in series(context or (), "context")]
     if target is not None:
         return parse("DiscoverQuery", {"discover": {"target": target, "context": pairs}})
     if not pairs:

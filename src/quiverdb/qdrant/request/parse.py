@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cache
+from reprlib import repr as short
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -15,7 +19,7 @@ from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
 from quiverdb.qdrant._model_base import adopt
 
-__all__ = ["dispatch", "explain", "number", "parse", "plain", "shaped"]
+__all__ = ["dispatch", "exact", "explain", "number", "parse", "plain", "real", "series", "shaped", "string", "strings"]
 
 T = TypeVar("T")
 
@@ -110,3 +114,37 @@ def number(value: Any, name: str, least: int, default: int) -> int:
     if value < least:
         raise InvalidInputError(f"{name} must be at least {least}, got {value}", field=name)
     return int(value)
+
+
+def real(value: Any, name: str, *, infinite: bool = False) -> float:
+    """Return a number that is not NaN, and finite unless ``infinite`` ones make sense."""
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        most = math.inf if infinite and not isinstance(value, int) else sys.float_info.max
+        if -most <= value <= most:
+            return float(value)
+    raise InvalidInputError(f"{name} must be a number that is not NaN or too large, got {short(value)}", field=name)
+
+
+def exact(value: Any, name: str) -> Any:
+    """Return a number that is not NaN as it is: integers may have more digits than a ``float``."""
+    real(value, name, infinite=True)
+    return value
+
+
+def string(value: Any, name: str) -> str:
+    """Return ``value`` if it is a string."""
+    if isinstance(value, str):
+        return value
+    raise InvalidInputError(f"{name} must be a string, got {short(value)}", field=name)
+
+
+def strings(values: Any, name: str) -> tuple[str, ...]:
+    """Return the strings of a list."""
+    return tuple([string(value, name) for value in series(values, name)])
+
+
+def series(values: Any, name: str) -> Iterable[Any]:
+    """Return ``values`` if they are a list or another iterable that is neither text nor a dict."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise InvalidInputError(f"{name} must be a list, got {short(values)}", field=name)
+    return values

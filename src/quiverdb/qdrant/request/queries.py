@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -41,7 +41,7 @@ from quiverdb.model.query import (
 from quiverdb.qdrant.request.filters import filter_of, micros
 from quiverdb.qdrant.request.formulas import formula
 from quiverdb.qdrant.request.ids import point_id
-from quiverdb.qdrant.request.parse import dispatch, number, parse, plain, shaped
+from quiverdb.qdrant.request.parse import dispatch, exact, number, parse, plain, real, series, shaped, string, strings
 from quiverdb.qdrant.request.shards import shard_selector
 from quiverdb.qdrant.request.vectors import vector
 
@@ -91,10 +91,10 @@ def query(
     return Query(
         kind,
         sources,
-        using or "",
+        _using(using),
         None if filter is None else filter_of(filter),
         _PLAIN_PARAMS if params is None else search_params(params),
-        score_threshold,
+        _threshold(score_threshold),
         limit if type(limit) is int and limit > 0 else number(limit, "limit", 1, _LIMIT),
         0 if offset is None else number(offset, "offset", 0, 0),
         with_payload if type(with_payload) is bool else payload_selector(with_payload, default=False),
@@ -104,6 +104,15 @@ def query(
     )
 
 
+def _using(name: Any) -> str:
+    """Return the name of a vector; the unnamed one is called by the empty string."""
+    return "" if name is None else string(name, "using")
+
+
+def _threshold(score: Any) -> float | None:
+    return None if score is None else real(score, "score_threshold", infinite=True)
+
+
 def query_of(given: tuple[Any, Any], **terms: Any) -> Query:
     """Return a query given together with its prefetch, which are what models may have to embed."""
     return query(given[0], prefetch=given[1], **terms)
@@ -111,7 +120,7 @@ def query_of(given: tuple[Any, Any], **terms: Any) -> Query:
 
 def query_requests(values: Sequence[Any]) -> list[Query]:
     """Return the queries of several ``QueryRequest``."""
-    return [query_request(value) for value in values]
+    return [query_request(value) for value in series(values, "requests")]
 
 
 def query_request(value: Any) -> Query:
@@ -169,10 +178,10 @@ def _prefetch(value: Any, depth: int) -> Query:
     return Query(
         kind,
         sources,
-        request.using or "",
+        _using(request.using),
         filter_of(request.filter),
         search_params(request.params),
-        request.score_threshold,
+        _threshold(request.score_threshold),
         number(request.limit, "limit", 1, _LIMIT),
         lookup_from=_lookup(request.lookup_from),
     )
@@ -203,16 +212,14 @@ def vector_input(value: Any) -> VectorInput:
 def _vector_inputs(values: Any) -> tuple[VectorInput, ...]:
     if values is None:
         return ()
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InvalidInputError(f"examples must be a list, got {values!r}", field="recommend")
-    return tuple([vector_input(value) for value in values])
+    return tuple([vector_input(value) for value in series(values, "recommend")])
 
 
 def _nearest(value: Any) -> Nearest:
     mmr = value.mmr
     if mmr is None:
         return Nearest(vector_input(value.nearest))
-    diversity = 0.5 if mmr.diversity is None else float(mmr.diversity)
+    diversity = 0.5 if mmr.diversity is None else real(mmr.diversity, "diversity")
     if not 0 <= diversity <= 1:
         raise InvalidInputError(f"diversity lies between 0 and 1, got {diversity}", field="diversity")
     candidates = None if mmr.candidates_limit is None else number(mmr.candidates_limit, "candidates_limit", 1, 1)
@@ -247,7 +254,7 @@ def order_by(value: Any) -> OrderBy:
     start = given.start_from
     if isinstance(start, date | str):
         return OrderBy(given.key, direction, micros(start))
-    return OrderBy(given.key, direction, start)
+    return OrderBy(given.key, direction, start if start is None else exact(start, "start_from"))
 
 
 def _fusion(value: Any) -> Fusion:
@@ -257,16 +264,18 @@ def _fusion(value: Any) -> Fusion:
 def _rrf(value: Any) -> Fusion:
     given = value.rrf
     k = None if given.k is None else number(given.k, "k", 1, 1)
-    return Fusion("rrf", k, None if given.weights is None else tuple(map(float, given.weights)))
+    weights = None if given.weights is None else tuple([real(weight, "weights") for weight in given.weights])
+    return Fusion("rrf", k, weights)
 
 
 def _feedback(value: Any) -> Feedback:
     given = value.relevance_feedback
     weights = given.strategy.naive
-    if weights.a < 0 or weights.b < 0:
+    a, b, c = (real(getattr(weights, name), name) for name in ("a", "b", "c"))
+    if a < 0 or b < 0:
         raise InvalidInputError("the weights a and b must not be negative", field="strategy")
-    items = tuple([FeedbackItem(vector_input(item.example), float(item.score)) for item in given.feedback])
-    return Feedback(vector_input(given.target), items, float(weights.a), float(weights.b), float(weights.c))
+    items = tuple([FeedbackItem(vector_input(item.example), real(item.score, "score")) for item in given.feedback])
+    return Feedback(vector_input(given.target), items, a, b, c)
 
 
 def _text(value: Any) -> Text:
@@ -275,7 +284,7 @@ def _text(value: Any) -> Text:
         return Text(given)
     scoring = given.scoring
     options = {} if scoring is None else {"k": scoring.bm25.k, "b": scoring.bm25.b}
-    return Text(given.query, **{name: float(option) for name, option in options.items() if option is not None})
+    return Text(given.query, **{name: real(option, name) for name, option in options.items() if option is not None})
 
 
 _KINDS: dict[str, Callable[[Any], QueryKind]] = {
@@ -328,7 +337,7 @@ def payload_selector(value: Any, *, default: bool) -> PayloadSelector:
     if isinstance(value, bool):
         return value
     if isinstance(value, list | tuple):
-        return Select(include=tuple(value))
+        return Select(include=strings(value, "with_payload"))
     return dispatch(_SELECTORS, "WithPayloadInterface", value)
 
 
@@ -345,7 +354,7 @@ def vector_selector(value: Any) -> VectorSelector:
     if isinstance(value, bool):
         return value
     if isinstance(value, list | tuple):
-        return tuple(value)
+        return strings(value, "with_vectors")
     raise InvalidInputError(f"with_vectors is a bool or a list of names, got {value!r}", field="with_vectors")
 
 
@@ -358,8 +367,7 @@ def _lookup(value: Any) -> Lookup | None:
 
 def groups(given: Query, *, group_by: str, group_size: int | None, with_lookup: Any = None) -> GroupQuery:
     """Return a query for groups."""
-    if not isinstance(group_by, str):
-        raise InvalidInputError(f"group_by must be a payload key, got {group_by!r}", field="group_by")
+    string(group_by, "group_by")
     size = number(group_size, "group_size", 1, 3)
     if with_lookup is None:
         return GroupQuery(given, group_by, size)
@@ -379,7 +387,7 @@ def groups(given: Query, *, group_by: str, group_size: int | None, with_lookup: 
 def facet(key: str, *, filter: Any, limit: int | None, exact: bool | None, shard_key: Any = None) -> FacetQuery:
     """Return a query for the values of a payload key."""
     shards = shard_selector(shard_key)
-    return FacetQuery(key, filter_of(filter), number(limit, "limit", 1, _LIMIT), bool(exact), shards)
+    return FacetQuery(string(key, "key"), filter_of(filter), number(limit, "limit", 1, _LIMIT), bool(exact), shards)
 
 
 def matrix(
@@ -387,7 +395,7 @@ def matrix(
 ) -> MatrixQuery:
     """Return a query for the neighbours within a sample."""
     return MatrixQuery(
-        using or "",
+        _using(using),
         filter_of(filter),
         number(sample, "sample", 2, _LIMIT),
         number(limit, "limit", 1, 3),

@@ -25,7 +25,7 @@ from quiverdb.model.write import (
 )
 from quiverdb.qdrant.request.filters import filter_of
 from quiverdb.qdrant.request.ids import point_ids
-from quiverdb.qdrant.request.parse import dispatch, parse, plain
+from quiverdb.qdrant.request.parse import dispatch, parse, plain, series, string, strings
 from quiverdb.qdrant.request.points import points, points_of_batch, points_of_rows
 from quiverdb.qdrant.request.shards import shard_selector
 
@@ -110,7 +110,7 @@ def update_vectors(given: Any, update_filter: Any = None) -> UpdateVectors:
 def delete_vectors(names: Any, chosen: Any) -> DeleteVectors:
     """Remove vectors of points by name."""
     points, shards = selector(chosen)
-    return DeleteVectors(points, _strings(names, "vectors"), shards)
+    return DeleteVectors(points, strings(names, "vectors"), shards)
 
 
 def delete(chosen: Any) -> Delete:
@@ -121,19 +121,19 @@ def delete(chosen: Any) -> Delete:
 def set_payload(payload: Any, chosen: Any, key: str | None = None) -> SetPayload:
     """Merge values into payloads."""
     points, shards = selector(chosen)
-    return SetPayload(points, _object(payload), key, shards)
+    return SetPayload(points, _object(payload), _key(key), shards)
 
 
 def overwrite_payload(payload: Any, chosen: Any, key: str | None = None) -> OverwritePayload:
     """Replace payloads."""
     points, shards = selector(chosen)
-    return OverwritePayload(points, _object(payload), key, shards)
+    return OverwritePayload(points, _object(payload), _key(key), shards)
 
 
 def delete_payload(keys: Any, chosen: Any) -> DeletePayload:
     """Remove payload keys."""
     points, shards = selector(chosen)
-    return DeletePayload(points, _strings(keys, "keys"), shards)
+    return DeletePayload(points, strings(keys, "keys"), shards)
 
 
 def clear_payload(chosen: Any) -> ClearPayload:
@@ -141,14 +141,8 @@ def clear_payload(chosen: Any) -> ClearPayload:
     return ClearPayload(*selector(chosen))
 
 
-def _strings(values: Any, what: str) -> tuple[str, ...]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InvalidInputError(f"{what} must be a list of strings, got {values!r}", field=what)
-    found = tuple(values)
-    for value in found:
-        if not isinstance(value, str):
-            raise InvalidInputError(f"{what} must be strings, got {value!r}", field=what)
-    return found
+def _key(value: Any) -> str | None:
+    return None if value is None else string(value, "key")
 
 
 def _object(payload: Any) -> Mapping[str, Any]:
@@ -199,4 +193,4 @@ def operation(given: Any) -> PointOperation:
 
 def operations(given: Sequence[Any]) -> list[PointOperation]:
     """Return the operations of a batch."""
-    return [operation(each) for each in given]
+    return [operation(each) for each in series(given, "update_operations")]

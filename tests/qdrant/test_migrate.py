@@ -174,7 +174,7 @@ def test_points_written_meanwhile_are_noticed(source: QdrantClient) -> None:
     ("arguments", "complaint"),
     [
         ({"collection_names": ["nope"]}, "does not have the collection 'nope'"),
-        ({"collection_names": "docs"}, "collection_names is a list"),
+        ({"collection_names": "docs"}, "collection_names must be a list"),
         ({"batch_size": 0}, "batch_size"),
         ({"dest_client": None}, "dest_client is a client"),
     ],

@@ -468,8 +468,8 @@ def test_wrong_operations_are_refused(given: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
-        (lambda: writes.delete_payload("abc", [1]), "list of strings"),
-        (lambda: writes.delete_payload([1], [1]), "must be strings"),
+        (lambda: writes.delete_payload("abc", [1]), "must be a list"),
+        (lambda: writes.delete_payload([1], [1]), "must be a string"),
         (lambda: writes.set_payload([1], [1]), "must be a dict"),
         (lambda: writes.update_mode("never"), "update_mode"),
         (lambda: writes.update_vectors(5), "list of points"),

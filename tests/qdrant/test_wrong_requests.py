@@ -96,6 +96,23 @@ STRINGS: dict[str, Callable[[QdrantClient, Any], Any]] = {
 }
 
 
+WRONG: dict[str, Callable[[QdrantClient], Any]] = {
+    "shard_number": lambda c: c.create_collection("new", PARAMS, shard_number="x"),  # type: ignore[arg-type]
+    "no shards": lambda c: c.create_collection("new", PARAMS, shard_number=0),
+    "replication_factor": lambda c: c.create_collection("new", PARAMS, replication_factor=-1),
+    "sharding_method": lambda c: c.create_collection("new", PARAMS, sharding_method="x"),  # type: ignore[arg-type]
+    "on_disk_payload": lambda c: c.create_collection("new", PARAMS, on_disk_payload="x"),  # type: ignore[arg-type]
+    "names of vectors": lambda c: c.create_collection("new", {5: PARAMS}),  # type: ignore[dict-item]
+    "vector_name": lambda c: c.delete_vector_name("c", 5),  # type: ignore[arg-type]
+    "ids": lambda c: c.upload_collection("c", [QUERY], ids=5),  # type: ignore[arg-type, list-item]
+    "payload": lambda c: c.upload_collection("c", [QUERY], payload=5),  # type: ignore[arg-type, list-item]
+    "model": lambda c: c.get_embedding_size(5),  # type: ignore[arg-type]
+    "location": lambda c: c.recover_snapshot("c", None),  # type: ignore[arg-type]
+    "with_": lambda c: c.get_optimizations("c", with_=5),  # type: ignore[arg-type]
+    "collection_names": lambda c: c.migrate(QdrantClient(":memory:"), [5]),  # type: ignore[list-item]
+}
+
+
 def refused(client: QdrantClient, ask: Callable[[QdrantClient, Any], Any], value: Any) -> None:
     before = client.scroll("c", with_vectors=True), client.get_collection("c"), client.get_collections()
     with pytest.raises(UnexpectedResponse) as caught:
@@ -120,6 +137,11 @@ def test_no_list_is_refused(client: QdrantClient, name: str, value: Any) -> None
 @pytest.mark.parametrize("value", [5, [], {}, b"x"], ids=["int", "list", "dict", "bytes"])
 def test_no_string_is_refused(client: QdrantClient, name: str, value: Any) -> None:
     refused(client, STRINGS[name], value)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_settings_are_refused(client: QdrantClient, name: str) -> None:
+    refused(client, lambda c, _: WRONG[name](c), None)
 
 
 @pytest.mark.parametrize("name", [5, [], {}, None])

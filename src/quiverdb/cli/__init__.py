@@ -1,4 +1,4 @@
-"""The command line: ``quiverdb demo``, ``info`` and ``query``."""
+"""The command line: ``quiverdb demo``, ``info``, ``query``, ``snapshot`` and ``run``."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Shelf:
 
     def locate(self, collection: str | None, shard: int | None, location: str | os.PathLike[str]) -> Path:
         """Return the file that a location means: a ``file://`` URL, a path, or the name of a snapshot on the shelf."""
-        text = os.fspath(location)
+        text = os.fspath(location) if isinstance(location, str | os.PathLike) else None
         if not isinstance(text, str) or not text or "\0" in text:
             raise InvalidInputError("a snapshot's location must be a URL, a path or a name", field="location")
         scheme = text.partition("://")[0].lower() if "://" in text else ""

@@ -131,6 +131,8 @@ def check_vector_spec(name: str, spec: VectorSpec) -> None:
 
 def check_vector_name(name: str) -> None:
     """Reject a vector name that is too long or would not do as a file name."""
+    if not isinstance(name, str):
+        raise InvalidInputError(f"the name of a vector must be a string, got {name!r}", field="vectors")
     if name and (found := _FORBIDDEN.search(name)):
         raise InvalidInputError(
             f"vector name {name!r} contains {found.group()!r}, which is not allowed", field="vectors"

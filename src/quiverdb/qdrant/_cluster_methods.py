@@ -16,7 +16,7 @@ from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
 from quiverdb.qdrant._types import Settings
 from quiverdb.qdrant.errors import api_errors, standalone_error
-from quiverdb.qdrant.request.parse import number, parse
+from quiverdb.qdrant.request.parse import number, parse, strings
 from quiverdb.qdrant.request.shards import shard_key
 from quiverdb.qdrant.response.cluster import Shard, cluster_info, optimizations, telemetry
 
@@ -59,7 +59,7 @@ class ClusterMethods(Connection):
     ) -> models.OptimizationsResponse:
         """Report the background work on a collection; ``with_`` tells what to list besides that under way."""
         with api_errors:
-            parts = {with_} if isinstance(with_, str) else set(with_ or ())
+            parts = {with_} if isinstance(with_, str) else set(strings(with_ or (), "with_"))
             if unknown := parts - set(_PARTS):
                 raise InvalidInputError(f"with_ may hold {', '.join(_PARTS)}, not {min(unknown)!r}", field="with_")
             limit = number(completed_limit, "completed_limit", 0, _COMPLETED)

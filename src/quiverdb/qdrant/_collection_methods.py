@@ -183,7 +183,7 @@ class CollectionMethods(Connection):
         """Add a named vector, which no point has yet."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            operation = create_vector(vector_name, vector_name_config)
+            operation = create_vector(string(vector_name, "vector_name"), vector_name_config)
             return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
 
     def delete_vector_name(
@@ -197,7 +197,9 @@ class CollectionMethods(Connection):
         """Drop a named vector and what points have stored under it."""
         with api_errors:
             self._check_timeout(collection_name, timeout)
-            return update_result(self._database.write(collection_name, [DeleteVector(vector_name)], wait=wait)[0])
+            return update_result(
+                self._database.write(collection_name, [DeleteVector(string(vector_name, "vector_name"))], wait=wait)[0]
+            )
 
     def create_payload_index(
         self,

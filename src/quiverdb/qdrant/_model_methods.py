@@ -20,7 +20,7 @@ from quiverdb.qdrant._types import Filter, PointId, QuantizationConfig, Settings
 from quiverdb.qdrant._upload_methods import UploadMethods
 from quiverdb.qdrant.errors import api_errors
 from quiverdb.qdrant.fastembed_common import QueryResponse
-from quiverdb.qdrant.request.parse import parse
+from quiverdb.qdrant.request.parse import parse, string
 
 __all__ = ["ModelMethods"]
 
@@ -129,7 +129,7 @@ class ModelMethods(CollectionMethods, QueryMethods, UploadMethods):
         )
         if embedding_model_name is not None:
             with api_errors:
-                if registry.families(embedding_model_name) - {"sparse"}:
+                if registry.families(string(embedding_model_name, "embedding_model_name")) - {"sparse"}:
                     raise InvalidInputError(
                         f"the model {embedding_model_name!r} makes no sparse vectors", field="embedding_model_name"
                     )
@@ -331,6 +331,7 @@ def _dense_models(family: Family) -> dict[str, tuple[int, models.Distance]]:
 
 
 def _size_of(name: str) -> int:
+    string(name, "model_name")
     for family in _DENSE:
         for info in registry.model_infos(family).values():
             if info.name.casefold() == name.casefold() and info.size is not None:

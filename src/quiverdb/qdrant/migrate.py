@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from quiverdb.errors import AlreadyExistsError, InvalidInputError, NotFoundError, QuiverError, UnsupportedError
-from quiverdb.qdrant.request.parse import number, plain
+from quiverdb.qdrant.request.parse import number, plain, strings
 
 __all__ = ["Progress", "copy_collections"]
 
@@ -87,9 +87,7 @@ def _chosen(source: Any, names: Sequence[str] | None) -> list[str]:
     present = [found.name for found in source.get_collections().collections]
     if names is None:
         return present
-    if isinstance(names, str):
-        raise InvalidInputError(f"collection_names is a list, got {names!r}", field="collection_names")
-    chosen = list(dict.fromkeys(names))
+    chosen = list(dict.fromkeys(strings(names, "collection_names")))
     for name in chosen:
         if name not in present:
             raise NotFoundError(f"Source client does not have the collection {name!r}", kind="collection", name=name)

@@ -32,7 +32,7 @@ from quiverdb.model.collection import (
     WalSpec,
 )
 from quiverdb.model.write import CreateVector
-from quiverdb.qdrant.request.parse import dispatch, parse, plain, series, shaped
+from quiverdb.qdrant.request.parse import dispatch, number, parse, plain, series, shaped
 
 __all__ = [
     "alias_changes",
@@ -85,13 +85,13 @@ def collection_spec(
         wal=_settings(WalSpec, "WalConfigDiff", wal),
         strict_mode=_strict_mode(strict_mode),
         metadata=_metadata(metadata),
-        on_disk_payload=on_disk_payload,
+        on_disk_payload=_flag(on_disk_payload, "on_disk_payload"),
         payload_memory=_memory("PayloadStorageParams", payload),
         id_tracker_memory=_memory("IdTrackerParams", id_tracker),
-        shard_number=shard_number,
-        sharding_method=plain(sharding_method),
-        replication_factor=replication_factor,
-        write_consistency_factor=write_consistency_factor,
+        shard_number=_count(shard_number, "shard_number"),
+        sharding_method=None if sharding_method is None else plain(parse("ShardingMethod", sharding_method)),
+        replication_factor=_count(replication_factor, "replication_factor"),
+        write_consistency_factor=_count(write_consistency_factor, "write_consistency_factor"),
     )
 
 
@@ -227,6 +227,16 @@ def _plain_limits(value: Any) -> dict[str, dict[str, Any]] | None:
     return {
         name: dict(limits) if isinstance(limits, Mapping) else limits.model_dump() for name, limits in value.items()
     }
+
+
+def _count(value: Any, name: str) -> int | None:
+    return None if value is None else number(value, name, 1, 1)
+
+
+def _flag(value: Any, name: str) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidInputError(f"{name} must be a bool, got {value!r}", field=name)
 
 
 def _metadata(value: Any) -> Mapping[str, Any] | None:

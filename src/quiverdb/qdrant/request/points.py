@@ -14,7 +14,7 @@ from quiverdb.errors import InvalidInputError
 from quiverdb.model.point import Points, VectorColumn
 from quiverdb.qdrant.request.ids import point_ids
 from quiverdb.qdrant.request.inference import NotEmbeddedError, stands_for_one
-from quiverdb.qdrant.request.parse import parse
+from quiverdb.qdrant.request.parse import parse, series
 from quiverdb.qdrant.request.vectors import array_column, column
 
 __all__ = [
@@ -132,8 +132,8 @@ def column_batches(
 
     Ids and payloads beyond the last vector are left alone.
     """
-    next_ids = None if ids is None else iter(ids)
-    next_payloads = None if payloads is None else iter(payloads)
+    next_ids = None if ids is None else iter(series(ids, "ids"))
+    next_payloads = None if payloads is None else iter(series(payloads, "payload"))
     for part, count in _slices(vectors, size):
         yield ColumnBatch(
             part,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from quiverdb.database import Database
 from quiverdb.errors import ClosedError, InvalidInputError, UnsupportedError
 from quiverdb.qdrant.request import inference
-from quiverdb.qdrant.request.parse import number, real
+from quiverdb.qdrant.request.parse import exact, number
 
 if TYPE_CHECKING:
     from quiverdb.qdrant.official.local import QdrantLocal
@@ -112,7 +112,7 @@ class Connection:
     def _check_timeout(self, collection_name: str, timeout: float | None) -> None:
         """Refuse a deadline that the collection does not allow; any other one changes nothing here."""
         if timeout is not None:
-            self._database.check_timeout(collection_name, real(timeout, "timeout", infinite=True))
+            self._database.check_timeout(collection_name, exact(timeout, "timeout"))
 
     def _to_store(self, read: Callable[[T], R], given: T, *, named: bool = False) -> R:
         """Read what is to be stored, with vectors in place of the objects that models embed."""

@@ -15,7 +15,7 @@ from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.planner import Plan
 from quiverdb.errors import InvalidInputError
 from quiverdb.model.collection import CollectionSpec, Distance, VectorSpec
-from quiverdb.model.filter import Filter, Range
+from quiverdb.model.filter import Filter, MatchValue, Range
 from quiverdb.model.point import DenseColumn, Points
 from quiverdb.model.query import Mmr, Nearest, PointRef, Query, Sample, SearchParams
 from quiverdb.model.result import Hit
@@ -96,3 +96,22 @@ def test_a_wrong_vector_is_refused_and_no_queries_have_no_answers(collection: Co
     with pytest.raises(InvalidInputError, match="expected dim"):
         collection.query([Query(vectors(1)[0]), wrong])
     assert collection.query([]) == []
+
+
+@pytest.mark.parametrize("values", [(1, True), (True, 1)])
+def test_filters_that_python_takes_for_equal_are_answered_apart(values: tuple[int | bool, int | bool]) -> None:
+    with EngineDatabase.open(":memory:") as database:
+        database.create_collection("c", CollectionSpec({"": SPEC}))
+        rows = np.ones((2, SIZE), np.float32)
+        database.write("c", [Upsert(Points([0, 1], {"": DenseColumn(rows)}, [{"x": 1}, {"x": True}]))])
+        queries = [Query(Nearest(rows[0]), filter=Filter(must=(MatchValue("x", value),))) for value in values]
+        assert [[hit.id for hit in hits] for hits in database.query("c", queries)] == [
+            [int(value is True)] for value in values
+        ]
+
+
+def test_numbers_too_large_for_a_filter_are_refused_alike(collection: Collection) -> None:
+    query = Query(Nearest(np.ones(SIZE, np.float32)), filter=Filter(must=(MatchValue("n", 1 << 70),)))
+    for count in (1, 2):
+        with pytest.raises(InvalidInputError, match="64 bits"):
+            collection.query([query] * count)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+import msgspec
 
 from quiverdb.engine.executor import Executor
 from quiverdb.engine.ranker import Ranker
@@ -15,12 +16,13 @@ __all__ = ["answer"]
 
 _AT_ONCE = 256
 """So many vectors are searched together."""
+_encode = msgspec.msgpack.Encoder().encode
 
 
 def answer(executor: Executor, queries: Sequence[Query]) -> list[list[Hit]]:
     """Answer every query as if it were alone, all on one view."""
     rankings: list[Ranking | None] = [None] * len(queries)
-    alike: dict[Any, list[int]] = {}
+    alike: dict[bytes, list[int]] = {}
     for number, query in enumerate(queries if len(queries) > 1 else ()):
         if (key := _key(query)) is not None:
             alike.setdefault(key, []).append(number)
@@ -30,12 +32,18 @@ def answer(executor: Executor, queries: Sequence[Query]) -> list[list[Hit]]:
     return [executor.hits(query, ranking) for query, ranking in zip(queries, rankings, strict=True)]
 
 
-def _key(query: Query) -> Any:
-    """Return what plain searches must have in common to be made together; None for other queries."""
+def _key(query: Query) -> bytes | None:
+    """Return what plain searches must have in common to be made together; None for other queries.
+
+    It is encoded because ``True``, ``1`` and ``1.0`` are equal in Python and differ in a filter.
+    """
     kind = query.kind
     if not isinstance(kind, Nearest) or isinstance(kind.vector, PointRef) or kind.mmr is not None or query.prefetch:
         return None
-    return query.using, query.filter, query.params, query.limit + query.offset
+    try:
+        return _encode((query.using, query.filter, query.params, query.limit + query.offset))
+    except OverflowError:
+        return None  # searched alone, where the error tells what is wrong
 
 
 def _rank(executor: Executor, queries: Sequence[Query], numbers: list[int], rankings: list[Ranking | None]) -> None:

@@ -56,16 +56,18 @@ class Domain:
 
     def selector(self, covers: int) -> Selector | None:
         """Return what restricts a graph over ``covers`` offsets to this set; None when it holds all of them."""
-        if self._selector is None or self._selector[0] != covers:
+        found = self._selector  # read once: searches on another graph may replace it at any time
+        if found is None or found[0] != covers:
             whole = self.offsets.range_cardinality(0, covers) == covers
-            self._selector = covers, None if whole else Selector(_bits(self.offsets, covers))
-        return self._selector[1]
+            found = self._selector = covers, None if whole else Selector(_bits(self.offsets, covers))
+        return found[1]
 
     def mask(self, size: int) -> Mask:
         """Return marks for the first ``size`` offsets, at least."""
-        if self._mask is None or len(self._mask) < size:
-            self._mask = _mask(self.offsets, size)
-        return self._mask
+        found = self._mask
+        if found is None or len(found) < size:
+            found = self._mask = _mask(self.offsets, size)
+        return found
 
     def tail(self, start: int) -> Offsets:
         """Return the offsets from ``start`` on."""

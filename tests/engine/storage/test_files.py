@@ -42,6 +42,16 @@ def test_rewind_takes_back(file):
     assert bytes(file.view()) == b"keptmore"
 
 
+def test_rewind_to_nothing_leaves_an_empty_view(file):
+    state = file.state
+    file.append(b"gone")
+    assert bytes(file.view()) == b"gone"
+    file.rewind(state)
+    assert bytes(file.view()) == b""
+    file.append(b"next")
+    assert bytes(file.view()) == b"next"
+
+
 def test_views_cannot_be_written(file):
     file.append(np.arange(10, dtype="f4").data)
     with pytest.raises(ValueError, match="read-only"):

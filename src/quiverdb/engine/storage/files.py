@@ -193,6 +193,8 @@ class DiskFile:
         with self._closing:
             if self._fd < 0:
                 raise _closed()
+            if not self.size:
+                return self._view[:0]  # nothing can be mapped
             if len(self._view) != self.size:
                 self._map = mmap.mmap(self._fd, self.size, access=mmap.ACCESS_READ)
                 self._view = np.frombuffer(self._map, np.uint8)
@@ -214,12 +216,14 @@ class DiskFile:
 
     def prefetch(self) -> None:
         self.view()
-        if self._map is not None and hasattr(mmap, "MADV_WILLNEED"):
-            self._map.madvise(mmap.MADV_WILLNEED)
+        mapped = self._map
+        if mapped is not None and hasattr(mmap, "MADV_WILLNEED"):
+            mapped.madvise(mmap.MADV_WILLNEED)
 
     def release(self) -> None:
-        if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
+        mapped = self._map  # read once: closing may take it away
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
     def sync(self) -> None:
         try:

@@ -9,11 +9,14 @@ import pytest
 
 from quiverdb.database import ScrollRequest
 from quiverdb.engine.database import EngineDatabase
+from quiverdb.engine.index.codes import Recipe
+from quiverdb.engine.index.hnsw import Graph
+from quiverdb.engine.optimizer import _publish
 from quiverdb.model.collection import CollectionSpec, Distance, OptimizerSpec, Status, VectorSpec
 from quiverdb.model.filter import Filter, Range
 from quiverdb.model.point import DenseColumn, Points
 from quiverdb.model.query import Nearest, Query, SearchParams
-from quiverdb.model.write import Delete, SetPayload, Upsert
+from quiverdb.model.write import Delete, DeleteVector, SetPayload, Upsert
 
 SIZE = 16
 
@@ -130,3 +133,16 @@ def test_a_lost_or_damaged_graph_is_built_again(tmp_path):
             data = bytearray(graph.read_bytes())
             data[len(data) // 2] ^= 1
             graph.write_bytes(data)
+
+
+def test_a_graph_whose_vector_was_deleted_meanwhile_leaves_no_file(tmp_path):
+    with EngineDatabase.open(tmp_path) as database:
+        database.create_collection("c", CollectionSpec({"v": VectorSpec(SIZE, Distance.EUCLID)}))
+        rows = np.random.default_rng(4).normal(size=(50, SIZE)).astype("f4")
+        database.write("c", [Upsert(Points(list(range(50)), {"v": DenseColumn(rows)}))])
+        collection = database._find("c")
+        view = collection.view
+        graph = Graph.build(view.schema.spec.vectors["v"], Recipe(8, 32), view.dense("v"))
+        database.write("c", [DeleteVector("v")])
+        _publish(collection, collection.segment, view, "v", graph)
+        assert not list(tmp_path.glob("collections/*/graph-*"))

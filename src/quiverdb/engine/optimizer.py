@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -228,6 +229,8 @@ def _publish(collection: Collection, segment: Segment, view: View, name: str, gr
     graph, state = segment.saved(slot, graph, load=resident(spec, spec.vectors[name]))
     with collection.writer:
         if collection.segment is not segment or segment.schema.slots.get(name) != slot:
+            if state.file:
+                ((segment.folder or Path()) / state.file).unlink(missing_ok=True)
             return
         old = segment.graphs.get(name)
 

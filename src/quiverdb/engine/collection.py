@@ -105,8 +105,12 @@ class Collection:
         self.segment = segment
         self.store = store
         self.writer = threading.RLock()
-        """Held by whoever changes the segment: writers, and the optimizer when it publishes."""
+        """Held by whoever changes the segment: writers, and the optimizer when it publishes.
+
+        A reader whose view went stale again and again holds it too, so that nothing changes under it.
+        """
         self._state = threading.RLock()
+        """Held to install a change or to ask the indexes, and never while asking another collection."""
         self._view = segment.view()
         self._strict = strict_of(segment.schema.spec)
         self._find = find
@@ -328,7 +332,7 @@ class Collection:
                 return read(self._executor(shard_keys))
             except StaleViewError:
                 continue
-        with self._state:
+        with self.writer:  # not ``_state``, which collections that look up vectors in each other would wait for
             return read(self._executor(shard_keys))
 
     def _executor(self, shard_keys: ShardSelector | None) -> Executor:

@@ -210,3 +210,20 @@ def test_filters_with_huge_integers_are_refused():
         database.create_collection("docs", SPEC)
         with pytest.raises(InvalidInputError, match="64 bits"):
             database.count("docs", Filter(must=(MatchValue("a", 2**70),)))
+
+
+def test_a_request_outlasts_any_number_of_replacements():
+    with EngineDatabase.open(":memory:") as database:
+        database.create_collection("c", CollectionSpec({"": VectorSpec(2, Distance.DOT)}))
+        left = 10
+
+        def ask(collection):
+            nonlocal left
+            if left:
+                left -= 1
+                database.delete_collection("c")
+                database.create_collection("c", CollectionSpec({"": VectorSpec(2, Distance.DOT)}))
+            return len(collection.view.live)
+
+        assert database._ask("c", ask) == 0
+        assert left == 0

@@ -47,8 +47,6 @@ _T = TypeVar("_T")
 
 MEMORY = ":memory:"
 _OWN = re.compile("[0-9a-f]{32}")
-_ATTEMPTS = 3
-"""A collection that is replaced under a request is asked anew."""
 
 _shared: dict[Path, EngineDatabase] = {}
 _bookkeeping = threading.RLock()
@@ -173,13 +171,13 @@ class EngineDatabase:
         return found
 
     def _ask(self, name: str, ask: Callable[[Collection], _T]) -> _T:
-        for _ in range(_ATTEMPTS - 1):
+        """Ask a collection, and the one in its place if it is deleted meanwhile: it is unregistered, then closed."""
+        while True:
             try:
                 return ask(self._find(name))
             except ClosedError:
                 if self._closed:
                     raise  # otherwise another thread has deleted or replaced the collection meanwhile
-        return ask(self._find(name))
 
     @property
     def _described(self) -> str:

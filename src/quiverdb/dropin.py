@@ -29,7 +29,7 @@ PACKAGES: dict[str, str] = {"qdrant_client": "quiverdb.qdrant.official"}
 
 
 def install(*packages: str, replace: bool = False) -> None:
-    """Let the packages of these names be QuiverDB from here on; a second call does nothing.
+    """Let the packages of these names, or all, be QuiverDB from here on; a second call does nothing.
 
     Raises ``InvalidInputError`` for a name that is not in ``PACKAGES``, and ``AlreadyExistsError`` if the real package
     was imported before, since what was imported from it would not mix with QuiverDB. With ``replace`` it is set aside
@@ -58,7 +58,7 @@ def install(*packages: str, replace: bool = False) -> None:
 
 def uninstall(*packages: str) -> None:
     """Let the packages of these names, or all, be found as usual again."""
-    for name in _known(packages or tuple(PACKAGES)):
+    for name in _known(packages):
         if name in _finder.packages:
             for module in _imported(name):
                 del sys.modules[module]
@@ -77,7 +77,8 @@ def installed(*packages: str, replace: bool = False) -> Iterator[None]:
     'quiverdb.qdrant.models'
     """
     new = [name for name in _known(packages) if name not in _finder.packages]
-    install(*new, replace=replace)
+    if new:
+        install(*new, replace=replace)
     try:
         yield
     finally:
@@ -168,11 +169,12 @@ _finder = _Finder()
 
 
 def _known(packages: Sequence[str]) -> Sequence[str]:
+    """Return the names, or those of all packages if there are none; raises ``InvalidInputError``."""
     for name in packages:
         if name not in PACKAGES:
             message = f"QuiverDB does not stand in for {name!r}, only for {', '.join(PACKAGES)}"
             raise InvalidInputError(message, field="packages")
-    return packages
+    return packages or tuple(PACKAGES)
 
 
 def _imported(package: str) -> dict[str, ModuleType]:

@@ -182,3 +182,8 @@ def test_unknown_packages_are_refused(name: str) -> None:
             call(name)
     with pytest.raises(InvalidInputError), dropin.installed(name):
         pass
+
+
+def test_no_names_mean_all_packages() -> None:
+    program = "from quiverdb import dropin; dropin.install(); import qdrant_client; print(qdrant_client.QdrantClient)"
+    assert "quiverdb" in python(program)

@@ -33,16 +33,19 @@ ALLOWED_INSIDE = {
     "text": {"text", *INNER},
     "embed": {"embed", "text", *INNER},
     "engine": {"engine", "text", "database", *INNER},
-    "remote": {"remote", "database", *INNER},
-    "qdrant": {"qdrant", "engine", "remote", "database", "embed", "text", *INNER},
-    "cosdata": {"cosdata", "engine", "remote", "database", "embed", "text", *INNER},
-    "vikingdb": {"vikingdb", "engine", "remote", "database", "embed", "text", *INNER},
+    "wire": {"wire", *INNER},
+    "remote": {"remote", "wire", "database", *INNER},
+    "qdrant": {"qdrant", "engine", "remote", "wire", "database", "embed", "text", *INNER},
+    "cosdata": {"cosdata", "engine", "remote", "wire", "database", "embed", "text", *INNER},
+    "vikingdb": {"vikingdb", "engine", "remote", "wire", "database", "embed", "text", *INNER},
 }
 """What a package or module of QuiverDB may import of QuiverDB; those left out may import everything."""
 
 FORBIDDEN_OUTSIDE = {
     "engine": {"pydantic", "httpx", "httpx2", "starlette", "uvicorn", "grpc", "typer", "rich"},
     "embed": {"pydantic", "httpx", "httpx2", "faiss", "typer", "rich"},
+    "wire": {"pydantic", "httpx", "httpx2", "starlette", "uvicorn", "faiss", "typer", "rich"},
+    "remote": {"pydantic", "starlette", "uvicorn", "faiss", "typer", "rich"},
 }
 ONLY_OUTSIDE = {
     "model": {"msgspec", "numpy"},

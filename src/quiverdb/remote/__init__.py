@@ -1,0 +1,1 @@
+"""Talks to a Qdrant server: transports below, and a ``Database`` over them."""

@@ -1,0 +1,228 @@
+"""Requests and answers of the REST API: between arguments and what travels, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from functools import cache
+from string import Formatter
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import numpy as np
+
+from quiverdb.errors import InvalidInputError
+from quiverdb.wire.http_message import Request
+from quiverdb.wire.operations import Operation
+
+__all__ = ["arguments_of", "decode", "encode", "path_arguments", "request", "result_of"]
+
+WHOLE = "*"
+
+
+def request(operation: Operation, arguments: Mapping[str, Any]) -> Request:
+    """Return the request that asks for an operation; an argument that is ``None`` is left out.
+
+    Raise ``InvalidInputError`` for arguments that have no form in JSON or cannot stand in a path.
+
+    >>> from quiverdb.wire.operations import OPERATIONS
+    >>> request(OPERATIONS["count"], {"collection_name": "a b", "exact": True, "timeout": 3})
+    Request(method='POST', path='/collections/a%20b/points/count', query=(('timeout', '3'),), body=b'{"exact":true}')
+    """
+    steps = {name: _step(name, arguments[name]) for name in path_arguments(operation.path)}
+    query = [(name.rstrip("_"), _text(arguments[name])) for name in operation.query if arguments.get(name) is not None]
+    return Request(
+        operation.method,
+        operation.path.format_map(steps),
+        tuple(query),
+        encode(_body(operation, arguments)) if operation.body else None,
+    )
+
+
+@cache
+def path_arguments(path: str) -> tuple[str, ...]:
+    """Return the names of the arguments in a path."""
+    return tuple(name for _, name, _, _ in Formatter().parse(path) if name)
+
+
+def _step(name: str, value: Any) -> str:
+    """Return an argument as one step of a path; dots alone would lead elsewhere."""
+    text = str(value)
+    if text in ("", ".", ".."):
+        raise InvalidInputError(f"{name} can't be {text!r}", field=name)
+    return quote(text, safe="")
+
+
+def _text(value: Any) -> str:
+    """Return an argument as it stands in a query string."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ",".join(map(_text, value))
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def _body(operation: Operation, arguments: Mapping[str, Any]) -> Any:
+    body: dict[str, Any] = {}
+    for argument, field in operation.body.items():
+        value = arguments.get(argument)
+        if value is None:
+            continue
+        if field == WHOLE:
+            return value
+        if field in _CHOICES:
+            body = {**_CHOICES[field](value), **body}
+        else:
+            body[field] = value
+    return body
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    """Return the fields of a dict or model that have a value; anything else has none."""
+    if not isinstance(value, Mapping):
+        value = value.__dict__ if hasattr(type(value), "model_fields") else {}
+    return {name: field for name, field in value.items() if field is not None}
+
+
+def _points_or_filter(value: Any) -> Mapping[str, Any]:
+    fields = _fields(value)
+    if "points" in fields or "filter" in fields:
+        return fields
+    if fields or isinstance(value, Mapping) or hasattr(type(value), "model_fields"):
+        return {"filter": value}
+    return {"points": _listed(value, "points_selector")}
+
+
+def _points_or_batch(value: Any) -> Mapping[str, Any]:
+    fields = _fields(value)
+    if "points" in fields or "batch" in fields:
+        return fields
+    if "ids" in fields:
+        return {"batch": value}
+    return {"points": _listed(value, "points")}
+
+
+def _listed(value: Any, name: str) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InvalidInputError(f"{name} must be a list, got {type(value).__name__}", field=name)
+    return list(value)
+
+
+_CHOICES: Mapping[str, Callable[[Any], Mapping[str, Any]]] = MappingProxyType({
+    "points|filter": _points_or_filter,
+    "points|batch": _points_or_batch,
+})  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON lacks as one that it has."""
+    if hasattr(type(value), "model_fields"):
+        fields = value.__dict__.items()
+        return {name.rstrip("_"): field for name, field in fields if field is not None}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    raise InvalidInputError(f"{type(value).__name__} has no form in JSON: give a model, a dict, a list or a number")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_decoder = msgspec.json.Decoder()
+
+
+def encode(value: Any) -> bytes:
+    """Return plain data as JSON; of models, the fields that have a value.
+
+    >>> import numpy as np
+    >>> encode({"vector": np.array([0.5, 1], "f4")})
+    b'{"vector":[0.5,1.0]}'
+    """
+    try:
+        return _encoder.encode(value)
+    except (TypeError, RecursionError, UnicodeEncodeError) as error:
+        raise InvalidInputError(f"a request cannot be written as JSON: {error}") from error
+
+
+def decode(body: bytes) -> Any:
+    """Return the plain data that JSON holds; ``InvalidInputError`` says what is no JSON."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidInputError(f"Format error in JSON body: {error}") from error
+
+
+def result_of(body: bytes) -> Any:
+    """Return the plain result in the body of an answer."""
+    return decode(body)["result"]
+
+
+def arguments_of(operation: Operation, path: Mapping[str, str], query: Mapping[str, str], body: Any) -> dict[str, Any]:
+    """Return the arguments that a request stands for, the way a server means it.
+
+    ``path`` and ``query`` are unquoted, ``body`` is plain data. Unknown fields are left alone, as by a real server.
+    Raise ``InvalidInputError`` for what cannot be read.
+
+    >>> from quiverdb.wire.operations import OPERATIONS
+    >>> arguments_of(OPERATIONS["delete"], {"collection_name": "c"}, {"wait": "true"}, {"points": [1]})
+    {'wait': True, 'collection_name': 'c', 'points_selector': [1]}
+    """
+    arguments = dict(operation.left_out)
+    for name in path_arguments(operation.path):
+        arguments[name] = _read(name, path[name])
+    for name in operation.query:
+        if (text := query.get(name.rstrip("_"))) is not None:
+            arguments[name] = _read(name, text)
+    if operation.body:
+        arguments.update(_body_arguments(operation, body))
+    return arguments
+
+
+def _body_arguments(operation: Operation, body: Any) -> Iterable[tuple[str, Any]]:
+    for argument, field in operation.body.items():
+        if field == WHOLE:
+            yield argument, body
+            return
+        if not isinstance(body, Mapping):
+            raise InvalidInputError(f"Format error in JSON body: expected an object, got {type(body).__name__}")
+        value = next((found for name in field.split("|") if (found := body.get(name)) is not None), None)
+        if value is not None:
+            yield argument, value
+
+
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
+
+
+def _factor(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType({
+    "wait": _flag,
+    "force": _flag,
+    "timeout": int,
+    "completed_limit": int,
+    "details_level": int,
+    "peer_id": int,
+    "shard_id": int,
+    "consistency": _factor,
+    "with_": lambda text: text.split(","),
+})  # fmt: skip
+"""How arguments in paths and query strings are read; those left out are text."""
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return _READERS[name](text) if name in _READERS else text
+    except ValueError:
+        wanted = "true or false" if _READERS[name] is _flag else "a number"
+        message = f"Failed to deserialize query parameters: {name.rstrip('_')} must be {wanted}, got {text!r}"
+        raise InvalidInputError(message, field=name) from None

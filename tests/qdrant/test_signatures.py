@@ -23,7 +23,7 @@ OURS = {
     "create_shard_key": {"initial_state", "timeout"},
     "delete_shard_key": {"timeout"},
 }
-OPEN = {"add", "query", "query_batch", "set_model", "set_sparse_model"}
+OPEN = {"__init__", "add", "query", "query_batch", "set_model", "set_sparse_model"}
 """Methods that pass on what they do not know."""
 
 

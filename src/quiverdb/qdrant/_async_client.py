@@ -76,6 +76,7 @@ class AsyncQdrantClient(AsyncConnection):
         headers: dict[str, str] | None = None,
         *,
         database: Database | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             QdrantClient(
@@ -99,6 +100,7 @@ class AsyncQdrantClient(AsyncConnection):
                 pool_size,
                 headers,
                 database=database,
+                **kwargs,
             )
         )
 

@@ -4,6 +4,9 @@ A method of ``AsyncQdrantClient`` hands the whole synchronous call to ``_run``: 
 database and building the answer. The event loop only waits. FAISS, the disk and the numeric parts give the
 interpreter up, so calls overlap.
 
+In front of a server, calls that ask it one thing are sent from the event loop itself; those that are put together
+from several, such as uploads, run on the threads too.
+
 A cancelled call that has not begun never does; one that runs comes to its end unheard, so that the database is
 whole either way.
 """
@@ -21,6 +24,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from quiverdb.errors import ClosedError
 from quiverdb.qdrant._client import QdrantClient
+from quiverdb.qdrant._operation import arguments_of, is_operation
+from quiverdb.qdrant.errors import api_errors
 
 if TYPE_CHECKING:
     from quiverdb.qdrant.official.local import AsyncQdrantLocal
@@ -43,10 +48,15 @@ class AsyncConnection:
         self._process = os.getpid()
         self._closed = False
         self._begun: set[Future[Any]] = set()
+        self._remote = None if client._remote is None else client._remote.asynchronous()
 
     async def _run(self, method: Callable[Concatenate[QdrantClient, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the method of the synchronous client returns; the one way from this client to its work."""
-        return await asyncio.wrap_future(self._submit(partial(method, self._sync, *args, **kwargs)))
+        if self._remote is None or not is_operation(method) or self._begun or self._closed:
+            return await asyncio.wrap_future(self._submit(partial(method, self._sync, *args, **kwargs)))
+        with api_errors:
+            answer: T = await self._remote.call(method.__name__, arguments_of(method, args, kwargs))
+            return answer
 
     def _begin(
         self, method: Callable[Concatenate[QdrantClient, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -95,6 +105,8 @@ class AsyncConnection:
     async def close(self, grpc_grace: float | None = None) -> None:
         """Let the calls under way come to their end, then close the database; a second call does nothing."""
         self._closed = True
+        if self._remote is not None:
+            await self._remote.close()
         await asyncio.to_thread(self._close, grpc_grace)
 
     def _close(self, grpc_grace: float | None) -> None:

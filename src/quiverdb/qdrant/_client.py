@@ -8,6 +8,7 @@ from quiverdb.qdrant._connection import API_VERSION
 from quiverdb.qdrant._legacy_methods import LegacyMethods
 from quiverdb.qdrant._migrate_methods import MigrateMethods
 from quiverdb.qdrant._model_methods import ModelMethods
+from quiverdb.qdrant._operation import operation
 from quiverdb.qdrant._point_methods import PointMethods
 from quiverdb.qdrant._shard_methods import ShardMethods
 from quiverdb.qdrant._snapshot_methods import SnapshotMethods
@@ -38,6 +39,7 @@ class QdrantClient(
     {'name': 'Oslo'}
     """
 
+    @operation
     def info(self) -> models.VersionInfo:
         """Tell which version of the API this is."""
         return models.VersionInfo(title="quiverdb", version=API_VERSION)

@@ -14,6 +14,7 @@ from quiverdb.model.filter import Filter, HasVector
 from quiverdb.model.shard import ShardKey
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
+from quiverdb.qdrant._operation import operation
 from quiverdb.qdrant._types import Settings
 from quiverdb.qdrant.errors import api_errors, standalone_error
 from quiverdb.qdrant.request.parse import number, parse, strings
@@ -31,26 +32,27 @@ _COMPLETED = 16
 class ClusterMethods(Connection):
     """Tell how collections are spread over a cluster of one node, and what is being done in the background."""
 
+    @operation
     def cluster_status(self) -> models.ClusterStatus:
         """Tell that this database is not a part of a cluster."""
-        with api_errors:
-            self._database.peer()
+        self._database.peer()
         return models.ClusterStatusOneOf(status="disabled")
 
+    @operation
     def cluster_telemetry(
         self, details_level: int | None = None, timeout: int | None = None
     ) -> models.DistributedTelemetryData:
         """Report all collections; every ``details_level`` shows everything."""
-        with api_errors:
-            number(details_level, "details_level", 0, 0)
-            names = self._database.collection_names()
-            return telemetry(self._database.peer(), {name: self._shard(name) for name in names})
+        number(details_level, "details_level", 0, 0)
+        names = self._database.collection_names()
+        return telemetry(self._database.peer(), {name: self._shard(name) for name in names})
 
+    @operation
     def collection_cluster_info(self, collection_name: str) -> models.CollectionClusterInfo:
         """Report the shards of a collection, all of which are here."""
-        with api_errors:
-            return cluster_info(self._database.peer(), self._points_by_key(collection_name))
+        return cluster_info(self._database.peer(), self._points_by_key(collection_name))
 
+    @operation
     def get_optimizations(
         self,
         collection_name: str,
@@ -58,13 +60,13 @@ class ClusterMethods(Connection):
         with_: _Part | Sequence[_Part] | None = None,
     ) -> models.OptimizationsResponse:
         """Report the background work on a collection; ``with_`` tells what to list besides that under way."""
-        with api_errors:
-            parts = {with_} if isinstance(with_, str) else set(strings(with_ or (), "with_"))
-            if unknown := parts - set(_PARTS):
-                raise InvalidInputError(f"with_ may hold {', '.join(_PARTS)}, not {min(unknown)!r}", field="with_")
-            limit = number(completed_limit, "completed_limit", 0, _COMPLETED)
-            return optimizations(self._database.work(collection_name), parts, limit)
+        parts = {with_} if isinstance(with_, str) else set(strings(with_ or (), "with_"))
+        if unknown := parts - set(_PARTS):
+            raise InvalidInputError(f"with_ may hold {', '.join(_PARTS)}, not {min(unknown)!r}", field="with_")
+        limit = number(completed_limit, "completed_limit", 0, _COMPLETED)
+        return optimizations(self._database.work(collection_name), parts, limit)
 
+    @operation
     def cluster_collection_update(
         self,
         collection_name: str,
@@ -72,26 +74,26 @@ class ClusterMethods(Connection):
         timeout: int | None = None,
     ) -> bool:
         """Create or drop a shard key; all other operations take more than one node."""
-        with api_errors:
-            operation = parse("ClusterOperations", cluster_operation)
-            self._database.info(collection_name)
-            match operation:
-                case models.CreateShardingKeyOperation(create_sharding_key=given):
-                    self._database.create_shard_key(collection_name, shard_key(given.shard_key))
-                case models.DropShardingKeyOperation(drop_sharding_key=given):
-                    self._database.delete_shard_key(collection_name, shard_key(given.shard_key))
-                case _:
-                    raise standalone_error()
+        operation = parse("ClusterOperations", cluster_operation)
+        self._database.info(collection_name)
+        match operation:
+            case models.CreateShardingKeyOperation(create_sharding_key=given):
+                self._database.create_shard_key(collection_name, shard_key(given.shard_key))
+            case models.DropShardingKeyOperation(drop_sharding_key=given):
+                self._database.delete_shard_key(collection_name, shard_key(given.shard_key))
+            case _:
+                raise standalone_error()
         return True
 
+    @operation
     def recover_current_peer(self) -> bool:
         """Ask the other nodes of a cluster for what this one lacks."""
         self._refuse()
 
+    @operation
     def remove_peer(self, peer_id: int, force: bool | None = None, timeout: int | None = None) -> bool:
         """Remove a node from a cluster."""
-        with api_errors:
-            number(peer_id, "peer_id", 0, 0)
+        number(peer_id, "peer_id", 0, 0)
         self._refuse()
 
     def _refuse(self) -> NoReturn:

@@ -10,8 +10,8 @@ from quiverdb.errors import InvalidInputError, NotFoundError
 from quiverdb.model.write import CreateFieldIndex, DeleteFieldIndex, DeleteVector
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
+from quiverdb.qdrant._operation import operation
 from quiverdb.qdrant._types import QuantizationConfig, Settings, VectorsConfig
-from quiverdb.qdrant.errors import api_errors
 from quiverdb.qdrant.request.collections import (
     alias_changes,
     collection_patch,
@@ -29,6 +29,7 @@ __all__ = ["CollectionMethods"]
 class CollectionMethods(Connection):
     """Create, change, describe and delete collections."""
 
+    @operation
     def create_collection(
         self,
         collection_name: str,
@@ -50,25 +51,24 @@ class CollectionMethods(Connection):
         id_tracker: models.IdTrackerParams | Settings | None = None,
     ) -> bool:
         """Create an empty collection."""
-        with api_errors:
-            spec = collection_spec(
-                vectors=vectors_config,
-                sparse_vectors=sparse_vectors_config,
-                shard_number=shard_number,
-                sharding_method=sharding_method,
-                replication_factor=replication_factor,
-                write_consistency_factor=write_consistency_factor,
-                on_disk_payload=on_disk_payload,
-                hnsw=hnsw_config,
-                optimizers=optimizers_config,
-                wal=wal_config,
-                quantization=quantization_config,
-                strict_mode=strict_mode_config,
-                metadata=metadata,
-                payload=payload,
-                id_tracker=id_tracker,
-            )
-            self._database.create_collection(collection_name, spec)
+        spec = collection_spec(
+            vectors=vectors_config,
+            sparse_vectors=sparse_vectors_config,
+            shard_number=shard_number,
+            sharding_method=sharding_method,
+            replication_factor=replication_factor,
+            write_consistency_factor=write_consistency_factor,
+            on_disk_payload=on_disk_payload,
+            hnsw=hnsw_config,
+            optimizers=optimizers_config,
+            wal=wal_config,
+            quantization=quantization_config,
+            strict_mode=strict_mode_config,
+            metadata=metadata,
+            payload=payload,
+            id_tracker=id_tracker,
+        )
+        self._database.create_collection(collection_name, spec)
         return True
 
     def recreate_collection(
@@ -96,6 +96,7 @@ class CollectionMethods(Connection):
         self.delete_collection(collection_name)
         return self.create_collection(**settings)
 
+    @operation
     def update_collection(
         self,
         collection_name: str,
@@ -110,40 +111,40 @@ class CollectionMethods(Connection):
         metadata: Mapping[str, Any] | None = None,
     ) -> bool:
         """Change settings of a collection; what is left out stays as it is."""
-        with api_errors:
-            patch = collection_patch(
-                vectors=vectors_config,
-                sparse_vectors=sparse_vectors_config,
-                hnsw=hnsw_config,
-                optimizers=optimizers_config,
-                quantization=quantization_config,
-                params=collection_params,
-                strict_mode=strict_mode_config,
-                metadata=metadata,
-            )
-            self._database.update_collection(collection_name, patch)
+        patch = collection_patch(
+            vectors=vectors_config,
+            sparse_vectors=sparse_vectors_config,
+            hnsw=hnsw_config,
+            optimizers=optimizers_config,
+            quantization=quantization_config,
+            params=collection_params,
+            strict_mode=strict_mode_config,
+            metadata=metadata,
+        )
+        self._database.update_collection(collection_name, patch)
         return True
 
+    @operation
     def delete_collection(self, collection_name: str, timeout: int | None = None) -> bool:
         """Delete a collection with all its points; tell whether it existed."""
-        with api_errors:
-            return self._database.delete_collection(collection_name)
+        return self._database.delete_collection(collection_name)
 
+    @operation
     def get_collection(self, collection_name: str) -> models.CollectionInfo:
         """Return the state, size and settings of a collection."""
-        with api_errors:
-            return collection_info(self._database.info(collection_name))
+        return collection_info(self._database.info(collection_name))
 
+    @operation
     def get_collections(self) -> models.CollectionsResponse:
         """List the collections."""
-        with api_errors:
-            return collections_response(self._database.collection_names())
+        return collections_response(self._database.collection_names())
 
+    @operation
     def collection_exists(self, collection_name: str) -> bool:
         """Tell whether there is a collection or an alias of this name."""
-        with api_errors:
-            return self._database.has_collection(collection_name)
+        return self._database.has_collection(collection_name)
 
+    @operation
     def update_collection_aliases(
         self,
         change_aliases_operations: Sequence[
@@ -152,25 +153,25 @@ class CollectionMethods(Connection):
         timeout: int | None = None,
     ) -> bool:
         """Apply all changes of aliases, in order, or none."""
-        with api_errors:
-            self._database.update_aliases(alias_changes(change_aliases_operations))
+        self._database.update_aliases(alias_changes(change_aliases_operations))
         return True
 
+    @operation
     def get_collection_aliases(self, collection_name: str) -> models.CollectionsAliasesResponse:
         """List the aliases of a collection."""
-        with api_errors:
-            if not self._database.has_collection(collection_name):
-                raise NotFoundError(
-                    f"Collection `{collection_name}` doesn't exist!", kind="collection", name=collection_name
-                )
-            aliases = self._database.aliases()
-            return aliases_response({alias: name for alias, name in aliases.items() if name == collection_name})
+        if not self._database.has_collection(collection_name):
+            raise NotFoundError(
+                f"Collection `{collection_name}` doesn't exist!", kind="collection", name=collection_name
+            )
+        aliases = self._database.aliases()
+        return aliases_response({alias: name for alias, name in aliases.items() if name == collection_name})
 
+    @operation
     def get_aliases(self) -> models.CollectionsAliasesResponse:
         """List all aliases."""
-        with api_errors:
-            return aliases_response(self._database.aliases())
+        return aliases_response(self._database.aliases())
 
+    @operation
     def create_vector_name(
         self,
         collection_name: str,
@@ -181,11 +182,11 @@ class CollectionMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Add a named vector, which no point has yet."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            operation = create_vector(string(vector_name, "vector_name"), vector_name_config)
-            return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
+        self._check_timeout(collection_name, timeout)
+        operation = create_vector(string(vector_name, "vector_name"), vector_name_config)
+        return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
 
+    @operation
     def delete_vector_name(
         self,
         collection_name: str,
@@ -195,12 +196,12 @@ class CollectionMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Drop a named vector and what points have stored under it."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            return update_result(
-                self._database.write(collection_name, [DeleteVector(string(vector_name, "vector_name"))], wait=wait)[0]
-            )
+        self._check_timeout(collection_name, timeout)
+        return update_result(
+            self._database.write(collection_name, [DeleteVector(string(vector_name, "vector_name"))], wait=wait)[0]
+        )
 
+    @operation
     def create_payload_index(
         self,
         collection_name: str,
@@ -212,14 +213,14 @@ class CollectionMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Index the values at a payload key; ``field_type`` is the old name of ``field_schema``."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            schema = field_type if field_schema is None else field_schema
-            if schema is None:
-                raise InvalidInputError("field_schema says what kind of index it shall be", field="field_schema")
-            operation = CreateFieldIndex(string(field_name, "field_name"), field_index(schema))
-            return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
+        self._check_timeout(collection_name, timeout)
+        schema = field_type if field_schema is None else field_schema
+        if schema is None:
+            raise InvalidInputError("field_schema says what kind of index it shall be", field="field_schema")
+        operation = CreateFieldIndex(string(field_name, "field_name"), field_index(schema))
+        return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
 
+    @operation
     def delete_payload_index(
         self,
         collection_name: str,
@@ -229,7 +230,6 @@ class CollectionMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Drop the index over a payload key."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            operation = DeleteFieldIndex(string(field_name, "field_name"))
-            return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
+        self._check_timeout(collection_name, timeout)
+        operation = DeleteFieldIndex(string(field_name, "field_name"))
+        return update_result(self._database.write(collection_name, [operation], wait=wait)[0])

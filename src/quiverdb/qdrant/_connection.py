@@ -15,6 +15,7 @@ from quiverdb.qdrant.request import inference
 from quiverdb.qdrant.request.parse import exact, number
 
 if TYPE_CHECKING:
+    from quiverdb.qdrant._remote import Remote
     from quiverdb.qdrant.official.local import QdrantLocal
 
 __all__ = ["API_VERSION", "Connection"]
@@ -27,6 +28,13 @@ R = TypeVar("R")
 
 _MEMORY = ":memory:"
 _USE_METHODS = "Use the methods of the client."
+
+
+class _Far:
+    """Stand where a database would be, for a client that has a server instead."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise UnsupportedError(f"Database.{name}", "a client in front of a server", _USE_METHODS)
 
 
 class _Closed:
@@ -81,10 +89,11 @@ class Connection:
         headers: dict[str, str] | None = None,
         *,
         database: Database | None = None,
+        **kwargs: Any,
     ) -> None:
-        self._init_options = {
-            name: value for name, value in locals().items() if name != "self" and not (name == "database" and not value)
-        }
+        options = {name: value for name, value in locals().items() if name not in ("self", "database", "kwargs")}
+        self._init_options = {**options, **kwargs} | ({} if database is None else {"database": database})
+        self._remote: Remote | None = None
         self._inference_batch = number(
             local_inference_batch_size, "local_inference_batch_size", 1, self.DEFAULT_BATCH_SIZE
         )
@@ -98,20 +107,27 @@ class Connection:
             self._database = database
             return
         if path is None and location != _MEMORY:
-            raise UnsupportedError(
-                "A remote server",
-                "this release",
-                'Use QdrantClient(":memory:"), or QdrantClient(path="folder") for a database on disk.',
-            )
+            self._connect(options | kwargs)
+            return
+        if kwargs:
+            raise TypeError(f"an embedded database takes no {', '.join(kwargs)}: they are for connections")
         if cloud_inference:
             raise InvalidInputError("cloud_inference needs a remote server", field="cloud_inference")
         self._described = _MEMORY if path is None else os.fspath(path)
         self._database = _open(self._described)
         self._finalizer = weakref.finalize(self, _release, self._database, self._described)
 
+    def _connect(self, options: Mapping[str, Any]) -> None:
+        """Prepare to ask a server; nothing is sent yet."""
+        from quiverdb.qdrant._remote import reach
+
+        self._described, self._remote = reach(options, self._inference_batch)
+        self._database = cast(Database, _Far())
+        self._finalizer = weakref.finalize(self, self._remote.close)
+
     def _check_timeout(self, collection_name: str, timeout: float | None) -> None:
         """Refuse a deadline that the collection does not allow; any other one changes nothing here."""
-        if timeout is not None:
+        if timeout is not None and self._remote is None:
             self._database.check_timeout(collection_name, exact(timeout, "timeout"))
 
     def _to_store(self, read: Callable[[T], R], given: T, *, named: bool = False) -> R:
@@ -152,8 +168,12 @@ class Connection:
     def close(self, grpc_grace: float | None = None) -> None:  # noqa: ARG002
         """Close the database, unless it was given as ``database=``; a second call does nothing."""
         database, self._database = self._database, cast(Database, _Closed(self._described))
+        remote, self._remote = self._remote, None
         if self._finalizer is not None and self._finalizer.detach() is not None:
-            database.close()
+            if remote is None:
+                database.close()
+            else:
+                remote.close()
 
     def __enter__(self) -> Self:
         return self

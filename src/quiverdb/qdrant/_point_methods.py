@@ -9,6 +9,7 @@ from typing import Any
 from quiverdb.model.write import PointOperation
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
+from quiverdb.qdrant._operation import operation
 from quiverdb.qdrant._types import (
     Filter,
     PointId,
@@ -20,7 +21,6 @@ from quiverdb.qdrant._types import (
     WithPayload,
     WithVectors,
 )
-from quiverdb.qdrant.errors import api_errors
 from quiverdb.qdrant.request import queries, writes
 from quiverdb.qdrant.request.filters import filter_of
 from quiverdb.qdrant.request.ids import point_ids
@@ -39,6 +39,7 @@ class PointMethods(Connection):
         operation = writes.in_shards(operation, shard_key)
         return update_result(self._database.write(collection_name, [operation], wait=wait)[0])
 
+    @operation
     def upsert(
         self,
         collection_name: str,
@@ -51,11 +52,11 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Store points; a point that exists is replaced as a whole."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            operation = self._to_store(lambda given: writes.upsert(given, update_filter, update_mode), points)
-            return self._write(collection_name, operation, wait, shard_key_selector)
+        self._check_timeout(collection_name, timeout)
+        operation = self._to_store(lambda given: writes.upsert(given, update_filter, update_mode), points)
+        return self._write(collection_name, operation, wait, shard_key_selector)
 
+    @operation
     def update_vectors(
         self,
         collection_name: str,
@@ -67,11 +68,11 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Replace the given vectors of points and keep their other vectors."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            operation = self._to_store(lambda given: writes.update_vectors(given, update_filter), points)
-            return self._write(collection_name, operation, wait, shard_key_selector)
+        self._check_timeout(collection_name, timeout)
+        operation = self._to_store(lambda given: writes.update_vectors(given, update_filter), points)
+        return self._write(collection_name, operation, wait, shard_key_selector)
 
+    @operation
     def delete_vectors(
         self,
         collection_name: str,
@@ -83,10 +84,10 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Delete vectors of points by name."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            return self._write(collection_name, writes.delete_vectors(vectors, points), wait, shard_key_selector)
+        self._check_timeout(collection_name, timeout)
+        return self._write(collection_name, writes.delete_vectors(vectors, points), wait, shard_key_selector)
 
+    @operation
     def delete(
         self,
         collection_name: str,
@@ -97,10 +98,10 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Delete points."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            return self._write(collection_name, writes.delete(points_selector), wait, shard_key_selector)
+        self._check_timeout(collection_name, timeout)
+        return self._write(collection_name, writes.delete(points_selector), wait, shard_key_selector)
 
+    @operation
     def set_payload(
         self,
         collection_name: str,
@@ -113,10 +114,10 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Merge values into the payloads of points, or into the object at ``key``; a null removes its key."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            return self._write(collection_name, writes.set_payload(payload, points, key), wait, shard_key_selector)
+        self._check_timeout(collection_name, timeout)
+        return self._write(collection_name, writes.set_payload(payload, points, key), wait, shard_key_selector)
 
+    @operation
     def overwrite_payload(
         self,
         collection_name: str,
@@ -128,10 +129,10 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Replace the payloads of points."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            return self._write(collection_name, writes.overwrite_payload(payload, points), wait, shard_key_selector)
+        self._check_timeout(collection_name, timeout)
+        return self._write(collection_name, writes.overwrite_payload(payload, points), wait, shard_key_selector)
 
+    @operation
     def delete_payload(
         self,
         collection_name: str,
@@ -143,10 +144,10 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Delete keys from the payloads of points."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            return self._write(collection_name, writes.delete_payload(keys, points), wait, shard_key_selector)
+        self._check_timeout(collection_name, timeout)
+        return self._write(collection_name, writes.delete_payload(keys, points), wait, shard_key_selector)
 
+    @operation
     def clear_payload(
         self,
         collection_name: str,
@@ -157,10 +158,10 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.UpdateResult:
         """Delete the payloads of points."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            return self._write(collection_name, writes.clear_payload(points_selector), wait, shard_key_selector)
+        self._check_timeout(collection_name, timeout)
+        return self._write(collection_name, writes.clear_payload(points_selector), wait, shard_key_selector)
 
+    @operation
     def batch_update_points(
         self,
         collection_name: str,
@@ -170,11 +171,11 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> list[models.UpdateResult]:
         """Apply all operations, in order, or none."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            operations = self._to_store(writes.operations, update_operations)
-            return [update_result(result) for result in self._database.write(collection_name, operations, wait=wait)]
+        self._check_timeout(collection_name, timeout)
+        operations = self._to_store(writes.operations, update_operations)
+        return [update_result(result) for result in self._database.write(collection_name, operations, wait=wait)]
 
+    @operation
     def retrieve(
         self,
         collection_name: str,
@@ -186,14 +187,14 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> list[models.Record]:
         """Return the points with these ids that exist."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            shards = shard_selector(shard_key_selector)
-            payload = queries.payload_selector(with_payload, default=True)
-            vectors = queries.vector_selector(with_vectors)
-            found = self._database.retrieve(collection_name, point_ids(ids), payload, vectors, shard_keys=shards)
-            return records(found)
+        self._check_timeout(collection_name, timeout)
+        shards = shard_selector(shard_key_selector)
+        payload = queries.payload_selector(with_payload, default=True)
+        vectors = queries.vector_selector(with_vectors)
+        found = self._database.retrieve(collection_name, point_ids(ids), payload, vectors, shard_keys=shards)
+        return records(found)
 
+    @operation
     def scroll(
         self,
         collection_name: str,
@@ -208,19 +209,19 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> tuple[list[models.Record], PointId | None]:
         """Return a page of points, and the ``offset`` of the next page."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            request = queries.scroll(
-                filter=scroll_filter,
-                limit=limit,
-                order=order_by,
-                offset=offset,
-                with_payload=with_payload,
-                with_vectors=with_vectors,
-                shard_key=shard_key_selector,
-            )
-            return scroll_result(self._database.scroll(collection_name, request))
+        self._check_timeout(collection_name, timeout)
+        request = queries.scroll(
+            filter=scroll_filter,
+            limit=limit,
+            order=order_by,
+            offset=offset,
+            with_payload=with_payload,
+            with_vectors=with_vectors,
+            shard_key=shard_key_selector,
+        )
+        return scroll_result(self._database.scroll(collection_name, request))
 
+    @operation
     def count(
         self,
         collection_name: str,
@@ -230,12 +231,12 @@ class PointMethods(Connection):
         timeout: int | None = None,
     ) -> models.CountResult:
         """Count the points that a filter lets through."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            filter, shards = filter_of(count_filter), shard_selector(shard_key_selector)
-            counted = self._database.count(collection_name, filter, exact=exact, shard_keys=shards)
-            return models.CountResult(count=counted)
+        self._check_timeout(collection_name, timeout)
+        filter, shards = filter_of(count_filter), shard_selector(shard_key_selector)
+        counted = self._database.count(collection_name, filter, exact=exact, shard_keys=shards)
+        return models.CountResult(count=counted)
 
+    @operation
     def facet(
         self,
         collection_name: str,
@@ -248,7 +249,6 @@ class PointMethods(Connection):
         shard_key_selector: ShardKey | None = None,
     ) -> models.FacetResponse:
         """Return the most frequent values at a payload key, and how many points have each."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            request = queries.facet(key, filter=facet_filter, limit=limit, exact=exact, shard_key=shard_key_selector)
-            return facet_response(self._database.facet(collection_name, request))
+        self._check_timeout(collection_name, timeout)
+        request = queries.facet(key, filter=facet_filter, limit=limit, exact=exact, shard_key=shard_key_selector)
+        return facet_response(self._database.facet(collection_name, request))

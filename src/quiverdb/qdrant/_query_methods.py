@@ -8,6 +8,7 @@ from functools import partial
 
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
+from quiverdb.qdrant._operation import operation
 from quiverdb.qdrant._types import (
     Filter,
     Prefetch,
@@ -18,7 +19,6 @@ from quiverdb.qdrant._types import (
     WithPayload,
     WithVectors,
 )
-from quiverdb.qdrant.errors import api_errors
 from quiverdb.qdrant.request import queries
 from quiverdb.qdrant.response.results import (
     groups_result,
@@ -33,6 +33,7 @@ __all__ = ["QueryMethods"]
 class QueryMethods(Connection):
     """Find points."""
 
+    @operation
     def query_points(
         self,
         collection_name: str,
@@ -59,24 +60,24 @@ class QueryMethods(Connection):
         """
         if query_points is not None:
             return self.query_batch_points(collection_name, query_points)  # type: ignore[return-value]
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            read = partial(
-                queries.query_of,
-                using=using,
-                filter=query_filter,
-                params=search_params,
-                limit=limit,
-                offset=offset,
-                with_payload=with_payload,
-                with_vectors=with_vectors,
-                score_threshold=score_threshold,
-                lookup_from=lookup_from,
-                shard_key=shard_key_selector,
-            )
-            request = self._to_find(read, (query, prefetch))
-            return query_response(self._database.query(collection_name, (request,))[0])
+        self._check_timeout(collection_name, timeout)
+        read = partial(
+            queries.query_of,
+            using=using,
+            filter=query_filter,
+            params=search_params,
+            limit=limit,
+            offset=offset,
+            with_payload=with_payload,
+            with_vectors=with_vectors,
+            score_threshold=score_threshold,
+            lookup_from=lookup_from,
+            shard_key=shard_key_selector,
+        )
+        request = self._to_find(read, (query, prefetch))
+        return query_response(self._database.query(collection_name, (request,))[0])
 
+    @operation
     def query_batch_points(
         self,
         collection_name: str,
@@ -85,11 +86,11 @@ class QueryMethods(Connection):
         timeout: int | None = None,
     ) -> list[models.QueryResponse]:
         """Answer several queries."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            batch = self._to_find(queries.query_requests, requests)
-            return [query_response(hits) for hits in self._database.query(collection_name, batch)]
+        self._check_timeout(collection_name, timeout)
+        batch = self._to_find(queries.query_requests, requests)
+        return [query_response(hits) for hits in self._database.query(collection_name, batch)]
 
+    @operation
     def query_points_groups(
         self,
         collection_name: str,
@@ -111,24 +112,24 @@ class QueryMethods(Connection):
         timeout: int | None = None,
     ) -> models.GroupsResult:
         """Return the points that answer a query best, grouped by the values at a payload key."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            read = partial(
-                queries.query_of,
-                using=using,
-                filter=query_filter,
-                params=search_params,
-                limit=limit,
-                with_payload=with_payload,
-                with_vectors=with_vectors,
-                score_threshold=score_threshold,
-                lookup_from=lookup_from,
-                shard_key=shard_key_selector,
-            )
-            request = self._to_find(read, (query, prefetch))
-            grouped = queries.groups(request, group_by=group_by, group_size=group_size, with_lookup=with_lookup)
-            return groups_result(self._database.query_groups(collection_name, grouped))
+        self._check_timeout(collection_name, timeout)
+        read = partial(
+            queries.query_of,
+            using=using,
+            filter=query_filter,
+            params=search_params,
+            limit=limit,
+            with_payload=with_payload,
+            with_vectors=with_vectors,
+            score_threshold=score_threshold,
+            lookup_from=lookup_from,
+            shard_key=shard_key_selector,
+        )
+        request = self._to_find(read, (query, prefetch))
+        grouped = queries.groups(request, group_by=group_by, group_size=group_size, with_lookup=with_lookup)
+        return groups_result(self._database.query_groups(collection_name, grouped))
 
+    @operation
     def search_matrix_pairs(
         self,
         collection_name: str,
@@ -141,13 +142,13 @@ class QueryMethods(Connection):
         shard_key_selector: ShardKey | None = None,
     ) -> models.SearchMatrixPairsResponse:
         """Return the nearest neighbours within a random sample, as pairs of ids."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            request = queries.matrix(
-                using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
-            )
-            return search_matrix_pairs(self._database.matrix(collection_name, request))
+        self._check_timeout(collection_name, timeout)
+        request = queries.matrix(
+            using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
+        )
+        return search_matrix_pairs(self._database.matrix(collection_name, request))
 
+    @operation
     def search_matrix_offsets(
         self,
         collection_name: str,
@@ -160,9 +161,8 @@ class QueryMethods(Connection):
         shard_key_selector: ShardKey | None = None,
     ) -> models.SearchMatrixOffsetsResponse:
         """Return the nearest neighbours within a random sample, as a sparse matrix."""
-        with api_errors:
-            self._check_timeout(collection_name, timeout)
-            request = queries.matrix(
-                using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
-            )
-            return search_matrix_offsets(self._database.matrix(collection_name, request))
+        self._check_timeout(collection_name, timeout)
+        request = queries.matrix(
+            using=using, filter=query_filter, sample=sample, limit=limit, shard_key=shard_key_selector
+        )
+        return search_matrix_offsets(self._database.matrix(collection_name, request))

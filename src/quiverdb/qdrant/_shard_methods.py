@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
-from quiverdb.qdrant.errors import api_errors
+from quiverdb.qdrant._operation import operation
 from quiverdb.qdrant.request.parse import number
 from quiverdb.qdrant.request.shards import shard_key as shard_key_of
 
@@ -17,6 +17,7 @@ __all__ = ["ShardMethods"]
 class ShardMethods(Connection):
     """Divide a collection with custom sharding into parts that have keys."""
 
+    @operation
     def create_shard_key(
         self,
         collection_name: str,
@@ -32,20 +33,19 @@ class ShardMethods(Connection):
 
         The part is ready at once. How many shards and replicas it has, and where, changes nothing on one node.
         """
-        with api_errors:
-            for name, count in (("shards_number", shards_number), ("replication_factor", replication_factor)):
-                number(count, name, 1, 1)
-            self._database.create_shard_key(collection_name, shard_key_of(shard_key))
+        for name, count in (("shards_number", shards_number), ("replication_factor", replication_factor)):
+            number(count, name, 1, 1)
+        self._database.create_shard_key(collection_name, shard_key_of(shard_key))
         return True
 
+    @operation
     def delete_shard_key(self, collection_name: str, shard_key: models.ShardKey, *, timeout: int | None = None) -> bool:
         """Drop a part of a collection and the points in it."""
-        with api_errors:
-            self._database.delete_shard_key(collection_name, shard_key_of(shard_key))
+        self._database.delete_shard_key(collection_name, shard_key_of(shard_key))
         return True
 
+    @operation
     def list_shard_keys(self, collection_name: str) -> models.ShardKeysResponse:
         """List the keys of the parts of a collection."""
-        with api_errors:
-            keys = self._database.shard_keys(collection_name)
+        keys = self._database.shard_keys(collection_name)
         return models.ShardKeysResponse(shard_keys=[models.ShardKeyDescription(key=key) for key in keys])

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from quiverdb.model.snapshot import Snapshot
 from quiverdb.qdrant import models
 from quiverdb.qdrant._connection import Connection
-from quiverdb.qdrant.errors import api_errors
+from quiverdb.qdrant._operation import operation
 from quiverdb.qdrant.request.parse import number, parse
 
 __all__ = ["SnapshotMethods"]
@@ -21,22 +21,23 @@ __all__ = ["SnapshotMethods"]
 class SnapshotMethods(Connection):
     """Create, list, delete and recover snapshots."""
 
+    @operation
     def create_snapshot(self, collection_name: str, wait: bool = True) -> models.SnapshotDescription | None:
         """Write a snapshot of a collection; without ``wait``, in the background, and return None."""
-        with api_errors:
-            return _described(self._database.create_snapshot(collection_name, wait=wait))
+        return _described(self._database.create_snapshot(collection_name, wait=wait))
 
+    @operation
     def list_snapshots(self, collection_name: str) -> list[models.SnapshotDescription]:
         """List the snapshots of a collection."""
-        with api_errors:
-            return [_description(snapshot) for snapshot in self._database.snapshots(collection_name)]
+        return [_description(snapshot) for snapshot in self._database.snapshots(collection_name)]
 
+    @operation
     def delete_snapshot(self, collection_name: str, snapshot_name: str, wait: bool = True) -> bool | None:
         """Delete a snapshot of a collection."""
-        with api_errors:
-            self._database.delete_snapshot(collection_name, snapshot_name)
+        self._database.delete_snapshot(collection_name, snapshot_name)
         return wait or None
 
+    @operation
     def recover_snapshot(
         self,
         collection_name: str,
@@ -51,32 +52,32 @@ class SnapshotMethods(Connection):
         ``location`` is a ``file://`` URL, a path, or the name of a snapshot of the collection; ``checksum`` is the
         SHA-256 that the file must have. If anything is wrong with it, the collection stays as it is.
         """
-        with api_errors:
-            _check_priority(priority)
-            self._database.recover_snapshot(collection_name, location, checksum=checksum, wait=wait)
+        _check_priority(priority)
+        self._database.recover_snapshot(collection_name, location, checksum=checksum, wait=wait)
         return wait or None
 
+    @operation
     def create_shard_snapshot(
         self, collection_name: str, shard_id: int, wait: bool = True
     ) -> models.SnapshotDescription | None:
         """Write a snapshot of a shard; without ``wait``, in the background, and return None."""
-        with api_errors:
-            return _described(self._database.create_snapshot(collection_name, shard=_shard(shard_id), wait=wait))
+        return _described(self._database.create_snapshot(collection_name, shard=_shard(shard_id), wait=wait))
 
+    @operation
     def list_shard_snapshots(self, collection_name: str, shard_id: int) -> list[models.SnapshotDescription]:
         """List the snapshots of a shard."""
-        with api_errors:
-            found = self._database.snapshots(collection_name, shard=_shard(shard_id))
-            return [_description(snapshot) for snapshot in found]
+        found = self._database.snapshots(collection_name, shard=_shard(shard_id))
+        return [_description(snapshot) for snapshot in found]
 
+    @operation
     def delete_shard_snapshot(
         self, collection_name: str, shard_id: int, snapshot_name: str, wait: bool = True
     ) -> bool | None:
         """Delete a snapshot of a shard."""
-        with api_errors:
-            self._database.delete_snapshot(collection_name, snapshot_name, shard=_shard(shard_id))
+        self._database.delete_snapshot(collection_name, snapshot_name, shard=_shard(shard_id))
         return wait or None
 
+    @operation
     def recover_shard_snapshot(
         self,
         collection_name: str,
@@ -88,27 +89,24 @@ class SnapshotMethods(Connection):
         wait: bool = True,
     ) -> bool | None:
         """Make a shard of a collection what a snapshot holds; see ``recover_snapshot``."""
-        with api_errors:
-            _check_priority(priority)
-            self._database.recover_snapshot(
-                collection_name, location, shard=_shard(shard_id), checksum=checksum, wait=wait
-            )
+        _check_priority(priority)
+        self._database.recover_snapshot(collection_name, location, shard=_shard(shard_id), checksum=checksum, wait=wait)
         return wait or None
 
+    @operation
     def create_full_snapshot(self, wait: bool = True) -> models.SnapshotDescription | None:
         """Write a snapshot of all collections and aliases; without ``wait``, in the background, and return None."""
-        with api_errors:
-            return _described(self._database.create_snapshot(wait=wait))
+        return _described(self._database.create_snapshot(wait=wait))
 
+    @operation
     def list_full_snapshots(self) -> list[models.SnapshotDescription]:
         """List the snapshots of everything."""
-        with api_errors:
-            return [_description(snapshot) for snapshot in self._database.snapshots()]
+        return [_description(snapshot) for snapshot in self._database.snapshots()]
 
+    @operation
     def delete_full_snapshot(self, snapshot_name: str, wait: bool = True) -> bool | None:
         """Delete a snapshot of everything."""
-        with api_errors:
-            self._database.delete_snapshot(None, snapshot_name)
+        self._database.delete_snapshot(None, snapshot_name)
         return wait or None
 
 

@@ -43,6 +43,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The model of the result; ``Record[]`` is a list of records."""
     taken: tuple[str, ...] = ()
     """The fields of the result that the method returns, if not all of it."""
+    bare: bool = False
+    """Whether the body of a REST answer is the result itself, with nothing around it."""
     access: Access = "read"
     rpc: str | None = None
     """Service and method, as in ``Points/Query``."""
@@ -103,7 +105,18 @@ def _change(
     result: str = "UpdateResult",
     access: Access = "write",
 ) -> Operation:
-    return Operation(name, method, path, body, _WRITE, result, (), access, rpc, rpc_fields, _UNAWAITED)
+    return Operation(
+        name,
+        method,
+        path,
+        body,
+        _WRITE,
+        result,
+        access=access,
+        rpc=rpc,
+        rpc_fields=rpc_fields,
+        left_out=_UNAWAITED,
+    )
 
 
 _QUERIES = (
@@ -455,8 +468,13 @@ _SNAPSHOTS = (
     ),
 )
 
+_INFO = Operation("info", "GET", "/", result="VersionInfo", bare=True, rpc="Qdrant/HealthCheck")
+
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
-    {operation.name: operation for operation in (*_QUERIES, *_READS, *_WRITES, *_COLLECTIONS, *_SHARDS, *_SNAPSHOTS)}
+    {
+        operation.name: operation
+        for operation in (*_QUERIES, *_READS, *_WRITES, *_COLLECTIONS, *_SHARDS, *_SNAPSHOTS, _INFO)
+    }
 )
 """What today's clients ask for."""
 

@@ -157,9 +157,10 @@ def decode(body: bytes) -> Any:
         raise InvalidInputError(f"Format error in JSON body: {error}") from error
 
 
-def result_of(body: bytes) -> Any:
-    """Return the plain result in the body of an answer."""
-    return decode(body)["result"]
+def result_of(operation: Operation, body: bytes) -> Any:
+    """Return the plain result in the body of an answer; ``None`` where a server only took a request on."""
+    answer = decode(body)
+    return answer if operation.bare else answer.get("result")
 
 
 def arguments_of(operation: Operation, path: Mapping[str, str], query: Mapping[str, str], body: Any) -> dict[str, Any]:

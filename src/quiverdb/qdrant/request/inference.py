@@ -21,7 +21,7 @@ from quiverdb.qdrant import models
 from quiverdb.qdrant.request.collections import stemmer, stopwords
 from quiverdb.qdrant.request.parse import parse, plain
 
-__all__ = ["KINDS", "PLACES", "NotEmbeddedError", "Purpose", "read", "stands_for_one"]
+__all__ = ["KINDS", "PLACES", "NotEmbeddedError", "Purpose", "embedded", "needs_model", "read", "stands_for_one"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,6 +70,42 @@ def read(make: Callable[[T], R], given: T, purpose: Purpose, batch_size: int, *,
         _changed(given, found.append, named=named)
         vectors = _embed(found, purpose, batch_size)
     return make(_changed(given, lambda _: next(vectors), named=named))
+
+
+def embedded(parts: Iterable[Any], purpose: Purpose, batch_size: int) -> tuple[Any, ...]:
+    """Return parts of a request with vectors in place of the inference objects in them; see ``read``."""
+    given = tuple(list(part) if _is_series(part) else part for part in parts)
+    return read(_without_objects, given, purpose, batch_size)
+
+
+def needs_model(parts: Iterable[Any]) -> bool:
+    """Tell whether there are inference objects in parts of a request."""
+    try:
+        _without_objects([*parts])
+    except NotEmbeddedError:
+        return True
+    return False
+
+
+def _without_objects(value: T) -> T:
+    """Return a value that holds no inference object; raise ``NotEmbeddedError`` for any other."""
+    kind: Any = type(value)
+    if kind is list or kind is tuple:
+        if value and type(cast(Any, value)[0]) is not float:
+            for item in cast(Any, value):
+                _without_objects(item)
+    elif isinstance(value, Mapping):
+        if stands_for_one(value):
+            raise NotEmbeddedError(value)
+        for item in value.values():
+            if type(item) is not str:
+                _without_objects(item)
+    elif (places := _places(kind)) is KINDS:
+        raise NotEmbeddedError(value)
+    else:
+        for place in places:
+            _without_objects(getattr(value, place))
+    return value
 
 
 def _is_series(value: Any) -> bool:

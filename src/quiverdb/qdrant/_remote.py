@@ -1,0 +1,186 @@
+"""The client in front of a server: what methods are given becomes plain data, plain results become models.
+
+Nothing passes through the model of this package, so whatever a server can do the client can ask for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from pydantic import ValidationError
+
+from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
+from quiverdb.qdrant.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from quiverdb.qdrant.request import inference
+from quiverdb.qdrant.request.inference import Purpose
+from quiverdb.qdrant.response.plain import answer
+from quiverdb.remote.protocol import AsyncCaller, Caller, ResponseError, TransportError
+from quiverdb.wire.operations import OPERATIONS
+
+__all__ = ["AsyncRemote", "Remote", "Terms", "reach"]
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """Say who makes vectors of texts and pictures: the server, or the client so many at a time."""
+
+    cloud_inference: bool
+    inference_batch: int
+
+
+class Remote:
+    """Ask a server what the methods of a client ask for."""
+
+    def __init__(self, caller: Caller, terms: Terms, twin: Callable[[], AsyncCaller]) -> None:
+        self.caller = caller
+        self._terms = terms
+        self._twin = twin
+
+    def asynchronous(self) -> AsyncRemote:
+        """Return what asks the same server from an event loop."""
+        return AsyncRemote(self._twin(), self._terms)
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Return what the method ``name`` returns; raise what it raises."""
+        name, arguments = _prepared(name, arguments, self._terms)
+        try:
+            return _read(name, self.caller.call(name, arguments))
+        except (ResponseError, TransportError) as error:
+            raise _raised(error) from error.__cause__
+
+    def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        self.caller.close()
+
+
+class AsyncRemote:
+    """Ask a server what the methods of an asynchronous client ask for."""
+
+    def __init__(self, caller: AsyncCaller, terms: Terms) -> None:
+        self.caller = caller
+        self._terms = terms
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Return what the method ``name`` returns; raise what it raises. Models run on a thread of their own."""
+        if _needs_model(name, arguments, self._terms):
+            name, arguments = await asyncio.to_thread(_prepared, name, arguments, self._terms)
+        else:
+            name, arguments = _prepared(name, arguments, self._terms)
+        try:
+            return _read(name, await self.caller.call(name, arguments))
+        except (ResponseError, TransportError) as error:
+            raise _raised(error) from error.__cause__
+
+    async def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        await self.caller.close()
+
+
+def _read(name: str, result: Any) -> Any:
+    try:
+        return answer(OPERATIONS[name], result)
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise ResponseHandlingException(error) from error
+
+
+def _raised(error: ResponseError | TransportError) -> Exception:
+    """Return what the official client raises: an error of its own when the server says when to try again."""
+    cause = error.__cause__
+    if isinstance(error, TransportError):
+        return ResponseHandlingException(cause if isinstance(cause, Exception) else error)
+    wait = error.headers.get("retry-after")
+    if error.status == _TOO_MANY and wait is not None and wait.isdigit():
+        return ResourceExhaustedResponse(error.message, int(wait))
+    if cause is not None and isinstance(cause, Exception):  # over gRPC failures have classes of their own
+        return cause
+    return UnexpectedResponse(error.status, error.reason, error.content, error.headers)
+
+
+_TOO_MANY = 429
+
+
+def _prepared(name: str, arguments: dict[str, Any], terms: Terms) -> tuple[str, dict[str, Any]]:
+    """Return the operation that a method asks for, and its arguments as they travel."""
+    if name in _FORMS:
+        name, arguments = _FORMS[name](name, arguments)
+    if name in _EMBEDDED and not terms.cloud_inference:
+        purpose, places = _EMBEDDED[name]
+        parts = inference.embedded([arguments[place] for place in places], purpose, terms.inference_batch)
+        arguments = arguments | dict(zip(places, parts, strict=True))
+    return name, arguments
+
+
+def _needs_model(name: str, arguments: Mapping[str, Any], terms: Terms) -> bool:
+    if name not in _EMBEDDED or terms.cloud_inference:
+        return False
+    return inference.needs_model(arguments[place] for place in _EMBEDDED[name][1])
+
+
+_EMBEDDED: Mapping[str, tuple[Purpose, tuple[str, ...]]] = MappingProxyType({
+    "upsert": ("document", ("points",)),
+    "update_vectors": ("document", ("points",)),
+    "batch_update_points": ("document", ("update_operations",)),
+    "query_points": ("query", ("query", "prefetch")),
+    "query_points_groups": ("query", ("query", "prefetch")),
+    "query_batch_points": ("query", ("requests",)),
+})  # fmt: skip
+"""The arguments that may hold texts and pictures, and whether those are stored or searched for."""
+
+
+_BARE = frozenset({"SparseVector", "Document", "Image", "InferenceObject"})
+
+
+def _query(value: Any) -> Any:
+    """Return a query, given as one or as what the nearest points of are wanted."""
+    if isinstance(value, list | tuple | np.ndarray | int | str | UUID) or type(value).__name__ in _BARE:
+        return {"nearest": value}
+    return value
+
+
+def _with_query(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    several = arguments.pop("query_points", None)
+    if several is None:
+        return name, arguments | {"query": _query(arguments["query"])}
+    kept = {argument: arguments[argument] for argument in ("collection_name", "consistency", "timeout")}
+    return _with_requests("query_batch_points", kept | {"requests": several})
+
+
+def _with_requests(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    requests = [_with_nearest(request) for request in arguments["requests"]]
+    return name, arguments | {"requests": requests}
+
+
+def _with_nearest(request: Any) -> Any:
+    if isinstance(request, Mapping):
+        return {**request, "query": _query(request["query"])} if "query" in request else request
+    query = _query(request.query)
+    return request if query is request.query else request.model_copy(update={"query": query})
+
+
+def _with_schema(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    old = arguments.pop("field_type")
+    if arguments["field_schema"] is None:
+        arguments["field_schema"] = old
+    if arguments["field_schema"] is None:
+        raise InvalidInputError("field_schema says what kind of index it shall be", field="field_schema")
+    return name, arguments
+
+
+_FORMS: Mapping[str, Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]] = MappingProxyType({
+    "create_payload_index": _with_schema,
+    "query_batch_points": _with_requests,
+    "query_points": _with_query,
+    "query_points_groups": _with_query,
+})  # fmt: skip
+"""Methods that take more forms of arguments than servers do."""
+
+
+def reach(options: Mapping[str, Any], inference_batch: int) -> tuple[str, Remote]:  # noqa: ARG001
+    """Return the server that options of a client name, described, and what asks it."""
+    raise UnsupportedError("A remote server", "this release")

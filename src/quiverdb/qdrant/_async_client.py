@@ -1120,10 +1120,11 @@ class AsyncQdrantClient(AsyncConnection):
     ) -> Awaitable[None]:
         """Store any number of points, batch by batch.
 
-        ``parallel`` threads read and embed batches ahead of the one that is stored (0: as many as there are CPUs).
-        A batch for which the disk has no room is tried again up to ``max_retries`` times; after any other error,
-        which tells the batch, the batches before it are stored. ``progress`` is told after each batch how many
-        points are stored, and of how many if that is known.
+        ``parallel`` threads read and embed batches ahead of the one that is stored, or send so many batches at a time
+        to a server (0: as many as there are CPUs). A batch is tried again up to ``max_retries`` times when the disk
+        has no room or the server or network fails, and after the pause that a server asks for. After any other error
+        the points before the batch that failed are stored; the error's ``uploaded`` is their number, from which on to
+        call again. ``progress`` is told after each batch how many points are stored, and of how many if that is known.
         """
         return self._begin(
             QdrantClient.upload_points,

@@ -18,12 +18,19 @@ from quiverdb.qdrant._upload import Uploader
 from quiverdb.qdrant.errors import api_errors
 from quiverdb.qdrant.request import writes
 from quiverdb.qdrant.request.parse import number
-from quiverdb.qdrant.request.points import ColumnBatch, column_batches, points_of_columns, points_of_rows, row_batches
+from quiverdb.qdrant.request.points import (
+    ColumnBatch,
+    column_batches,
+    points_of_columns,
+    points_of_rows,
+    request_of_columns,
+    row_batches,
+)
 
 __all__ = ["UploadMethods"]
 
 _BATCH = 1024
-"""Batches of an upload are at least as large, since here they cross no network."""
+"""Batches of an upload are at least as large where they cross no network."""
 
 
 class UploadMethods(Connection):
@@ -46,16 +53,22 @@ class UploadMethods(Connection):
     ) -> None:
         """Store any number of points, batch by batch.
 
-        ``parallel`` threads read and embed batches ahead of the one that is stored (0: as many as there are CPUs).
-        A batch for which the disk has no room is tried again up to ``max_retries`` times; after any other error,
-        which tells the batch, the batches before it are stored. ``progress`` is told after each batch how many
-        points are stored, and of how many if that is known.
+        ``parallel`` threads read and embed batches ahead of the one that is stored, or send so many batches at a time
+        to a server (0: as many as there are CPUs). A batch is tried again up to ``max_retries`` times when the disk
+        has no room or the server or network fails, and after the pause that a server asks for. After any other error
+        the points before the batch that failed are stored; the error's ``uploaded`` is their number, from which on to
+        call again. ``progress`` is told after each batch how many points are stored, and of how many if that is known.
         """
         with api_errors:
+            uploader = Uploader(parallel, max_retries, progress)
             template = writes.upload(update_filter, update_mode, shard_key_selector)
-            uploader = Uploader(self._sink(collection_name, template, wait), parallel, max_retries, progress)
             batches = row_batches(points, self._batch_size(collection_name, batch_size))
-            uploader.run(batches, lambda rows: self._to_store(points_of_rows, rows), _size(points))
+            if self._remote is None:
+                store = self._sink(collection_name, template, wait)
+                uploader.store(batches, lambda rows: self._to_store(points_of_rows, rows), store, _size(points))
+            else:
+                send = self._sender(collection_name, wait, shard_key_selector, update_filter, update_mode)
+                uploader.send(batches, send, len, _size(points))
 
     def upload_collection(
         self,
@@ -80,11 +93,15 @@ class UploadMethods(Connection):
         arguments see ``upload_points``.
         """
         with api_errors:
+            uploader = Uploader(parallel, max_retries, progress)
             template = writes.upload(update_filter, update_mode, shard_key_selector)
-            uploader = Uploader(self._sink(collection_name, template, wait), parallel, max_retries, progress)
             batches = column_batches(vectors, payload, ids, self._batch_size(collection_name, batch_size))
-            first = next(iter(vectors.values()), ()) if isinstance(vectors, Mapping) else vectors
-            uploader.run(batches, self._columns, _size(first))
+            total = _size(next(iter(vectors.values()), ()) if isinstance(vectors, Mapping) else vectors)
+            if self._remote is None:
+                uploader.store(batches, self._columns, self._sink(collection_name, template, wait), total)
+            else:
+                send = self._sender(collection_name, wait, shard_key_selector, update_filter, update_mode)
+                uploader.send(batches, lambda batch: send(request_of_columns(batch)), lambda batch: batch.count, total)
 
     def _columns(self, batch: ColumnBatch) -> Points:
         return self._to_store(lambda vectors: points_of_columns(batch, vectors), batch.vectors, named=True)
@@ -97,9 +114,26 @@ class UploadMethods(Connection):
 
         return store
 
+    def _sender(self, collection_name: str, wait: bool, shard_key: Any, filter: Any, mode: Any) -> Callable[[Any], Any]:
+        """Return the function that sends a batch to the server."""
+
+        def send(batch: Any) -> models.UpdateResult:
+            return self.upsert(  # type: ignore[attr-defined, no-any-return]
+                collection_name,
+                batch,
+                wait=wait,
+                shard_key_selector=shard_key,
+                update_filter=filter,
+                update_mode=mode,
+            )
+
+        return send
+
     def _batch_size(self, collection_name: str, batch_size: int) -> int:
-        """Return the caller's batch size, or a larger one where the collection sets no limits."""
+        """Return the caller's batch size, or a larger one without a network or limits of the collection."""
         size = number(batch_size, "batch_size", 1, _BATCH)
+        if self._remote is not None:
+            return size
         limits = self._database.info(collection_name).spec.strict_mode
         return size if limits is not None and limits.enabled else max(size, _BATCH)
 

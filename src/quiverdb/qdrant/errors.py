@@ -78,7 +78,10 @@ class _ApiErrors:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if exc_type is not None and (response := unexpected_response(exc)) is not None:
-            raise _raised(response) from exc
+            raised = _raised(response)
+            if (uploaded := getattr(exc, "uploaded", None)) is not None:
+                raised.__dict__["uploaded"] = uploaded
+            raise raised from exc
 
 
 api_errors = _ApiErrors()

@@ -24,6 +24,7 @@ __all__ = [
     "points_of_batch",
     "points_of_columns",
     "points_of_rows",
+    "request_of_columns",
     "row_batches",
 ]
 
@@ -121,7 +122,7 @@ class ColumnBatch(msgspec.Struct, frozen=True, eq=False):
 
     vectors: Any
     count: int
-    ids: list[Any] | None
+    ids: list[Any]
     payloads: list[Any] | None
 
 
@@ -130,7 +131,7 @@ def column_batches(
 ) -> Iterator[ColumnBatch]:
     """Cut points given in columns into batches, unread; arrays are sliced, anything else is iterated over.
 
-    Ids and payloads beyond the last vector are left alone.
+    Points without ids get random UUIDs. Ids and payloads beyond the last vector are left alone.
     """
     next_ids = None if ids is None else iter(series(ids, "ids"))
     next_payloads = None if payloads is None else iter(series(payloads, "payload"))
@@ -138,19 +139,32 @@ def column_batches(
         yield ColumnBatch(
             part,
             count,
-            None if next_ids is None else _take(next_ids, count, "ids"),
+            [str(uuid4()) for _ in range(count)] if next_ids is None else _take(next_ids, count, "ids"),
             None if next_payloads is None else _take(next_payloads, count, "payloads"),
         )
 
 
 def points_of_columns(batch: ColumnBatch, given: Any) -> Points:
-    """Return points given in columns, with ``given`` for their vectors; those without ids get random UUIDs."""
+    """Return points given in columns, with ``given`` for their vectors."""
     count = batch.count
-    ids = [str(uuid4()) for _ in range(count)] if batch.ids is None else point_ids(batch.ids)
+    ids = point_ids(batch.ids)
     if isinstance(given, list):
         return Points(ids, _columns(given), batch.payloads)
     named = given if isinstance(given, Mapping) else {"": given}
     return Points(ids, {name: _whole(values, count) for name, values in named.items()}, batch.payloads)
+
+
+def request_of_columns(batch: ColumnBatch) -> Any:
+    """Return points given in columns as they are sent: arrays as a ``Batch``, anything else point by point."""
+    given = batch.vectors
+    if isinstance(given, Mapping):
+        vectors = given[""] if given.keys() == {""} else given
+        return {"ids": batch.ids, "vectors": vectors, "payloads": batch.payloads}
+    payloads = batch.payloads or [None] * batch.count
+    return [
+        {"id": id, "vector": vector, "payload": payload}
+        for id, vector, payload in zip(batch.ids, given, payloads, strict=True)
+    ]
 
 
 def _take(source: Iterator[Any], count: int, what: str) -> list[Any]:

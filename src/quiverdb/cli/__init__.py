@@ -1,4 +1,4 @@
-"""The command line: ``quiverdb demo``, ``info``, ``query``, ``snapshot`` and ``run``."""
+"""The command line: ``quiverdb demo``, ``info``, ``query``, ``snapshot``, ``serve`` and ``run``."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import quiverdb
+from quiverdb.cli.serve import serve
 from quiverdb.cli.session import existing_database, one_line_errors
 from quiverdb.cli.snapshot import snapshot_app
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 
 app.add_typer(snapshot_app, name="snapshot")
+app.command()(serve)
 
 _Folder = Annotated[Path, typer.Argument(help="Folder of the database.", metavar="PATH", show_default=False)]
 

@@ -1,0 +1,166 @@
+"""A running server: where it listens, how it starts and how it stops.
+
+Stopping loses nothing: no more requests are let in, those under way are answered, and then their threads end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import uvicorn
+
+from quiverdb.database import Database
+from quiverdb.server.app import Application
+from quiverdb.server.protocol import PatientProtocol
+from quiverdb.server.workers import Workers
+
+__all__ = ["Server", "run", "serving"]
+
+T = TypeVar("T")
+
+KEEP_ALIVE_SECONDS = 75
+_BACKLOG = 2048
+
+
+class Server:
+    """Listen for requests to a database, which stays open when the server stops.
+
+    >>> from quiverdb.engine.database import EngineDatabase
+    >>> with EngineDatabase.open(":memory:") as database, serving(database) as server:
+    ...     server.url.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(self, database: Database, *, host: str = "127.0.0.1", port: int = 0, grace: float = 30.0) -> None:
+        self.host = host
+        self._socket = _listen(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self._workers = Workers({"read": 4, "write": 4, "manage": 4})
+        config = uvicorn.Config(
+            Application(database, self._workers),
+            http=PatientProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(grace),
+            backlog=_BACKLOG,
+        )
+        config.load()
+        self._http = uvicorn.Server(config)
+        self._http.lifespan = config.lifespan_class(config)
+        self._ticking: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients find the REST interface."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        await self._http.startup(sockets=[self._socket])
+        self._ticking = asyncio.create_task(self._http.main_loop())
+
+    async def stop(self) -> None:
+        """Let nobody in any more, answer what was asked, and end the threads."""
+        self._http.should_exit = True
+        if self._ticking is not None:
+            await self._ticking
+            await self._http.shutdown(sockets=[self._socket])
+            for connection in list(self._http.server_state.connections):
+                connection.transport.abort()
+        self._socket.close()
+        await asyncio.to_thread(self._workers.close)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound; ``OSError`` if the port is taken or the host not of this machine."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if hasattr(socket, "SO_REUSEADDR"):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop, the fast one where it exists."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+@contextmanager
+def serving(database: Database, **options: Any) -> Iterator[Server]:
+    """Serve a database from threads of this process while the block runs; options are those of ``Server``."""
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        loop = runner.get_loop()
+        server = Server(database, **options)
+        thread = threading.Thread(target=loop.run_forever, name="quiverdb-server", daemon=True)
+        thread.start()
+
+        def finish(step: Coroutine[Any, Any, T]) -> T:
+            return asyncio.run_coroutine_threadsafe(step, loop).result()
+
+        try:
+            finish(server.start())
+            yield server
+        finally:
+            finish(server.stop())
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+
+def run(database: Database, started: Callable[[Server], None] = lambda _: None, **options: Any) -> None:
+    """Serve a database until SIGTERM or SIGINT; ``started`` is told once requests are let in."""
+
+    async def main() -> None:
+        server = Server(database, **options)
+        stop = asyncio.Event()
+        with _signals(stop):
+            await server.start()
+            try:
+                started(server)
+                await stop.wait()
+            finally:
+                await server.stop()
+
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(main())
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """Let the signals that end a process set an event instead; a second one ends it at once."""
+    loop = asyncio.get_running_loop()
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    former = {kind: signal.getsignal(kind) for kind in kinds}
+
+    def received(_kind: int, _frame: object) -> None:
+        for each in kinds:
+            signal.signal(each, former[each])
+        loop.call_soon_threadsafe(stop.set)
+
+    for kind in kinds:
+        signal.signal(kind, received)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            for kind, handler in former.items():
+                signal.signal(kind, handler)

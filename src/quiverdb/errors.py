@@ -6,6 +6,7 @@
     ├── InvalidInputError (ValueError)      the request is wrong            field
     │   └── LimitError                      it exceeds a collection's limit limit
     ├── RateLimitedError                    too many requests of late       retry_after
+    ├── RefusedError                        a server does not take it on    status, plain
     ├── NotFoundError (LookupError)         no such collection, point, …    kind, name
     ├── AlreadyExistsError (ValueError)     the name is taken               kind, name
     ├── UnsupportedError                    a backend lacks a feature       feature, backend
@@ -31,6 +32,7 @@ __all__ = [
     "NotFoundError",
     "QuiverError",
     "RateLimitedError",
+    "RefusedError",
     "StorageError",
     "UnsupportedError",
 ]
@@ -72,6 +74,18 @@ class RateLimitedError(QuiverError):
     def __init__(self, message: str, *, retry_after: float | None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RefusedError(QuiverError):
+    """Tell that a server does not take a request on: who asks may not, or it is too large.
+
+    ``status`` is the HTTP status; ``plain`` says that the answer is the bare message, as to those who are not let in.
+    """
+
+    def __init__(self, message: str, *, status: int, plain: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.plain = plain
 
 
 class NotFoundError(QuiverError, LookupError):

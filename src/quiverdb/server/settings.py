@@ -1,0 +1,224 @@
+"""The settings of a server, and the rules that they must keep together.
+
+Keys are those of Qdrant's configuration, with a few of our own: ``service.http_port`` is the field ``http_port`` of
+``Service``. Where values come from is in ``sources.py``; what is here does no input.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from quiverdb.errors import InvalidInputError, UnsupportedError
+
+__all__ = ["Cluster", "Service", "Settings", "Storage", "Tls", "check_settings", "is_loopback"]
+
+Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+MetricsPrefix: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$|^$")]
+
+MEGABYTE = 1024 * 1024
+TOKEN_KEY_BYTES = 32
+"""A key that signs tokens should not be shorter than the hash that it is mixed into."""
+
+_log = logging.getLogger("quiverdb.server")
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the sections; what is secret is not shown."""
+
+    secret: ClassVar[frozenset[str]] = frozenset()
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{name}={'***' if value and name in self.secret else repr(value)}"
+            for name, value in msgspec.structs.asdict(self).items()
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Service(_Section, frozen=True, kw_only=True):
+    """Set where the server listens, whom it lets in, and how much it takes at once.
+
+    >>> Service(api_key="correct horse").api_key
+    'correct horse'
+    >>> "horse" in repr(Service(api_key="correct horse"))
+    False
+    """
+
+    secret: ClassVar[frozenset[str]] = frozenset({"api_key", "alt_api_key", "read_only_api_key"})
+
+    host: str = "127.0.0.1"
+    http_port: Port = 6333
+    """0 takes any free port."""
+    grpc_port: Port | None = 6334
+    """``None`` means no gRPC."""
+    insecure: bool = False
+    """Listen on a public address even though no key is set."""
+
+    api_key: str | None = None
+    alt_api_key: str | None = None
+    """A second key with the same rights, for changing keys without a gap."""
+    read_only_api_key: str | None = None
+    jwt_rbac: bool = False
+    """Take tokens that are signed with ``api_key`` or ``alt_api_key``."""
+    enable_tls: bool = False
+    verify_https_client_certificate: bool = False
+    enable_cors: bool = True
+
+    max_request_size_mb: Positive = 32
+    max_grpc_request_size_mb: Positive = 256
+    max_depth: Positive = 128
+    """How deep the JSON of a request may be nested."""
+    max_batch_points: Positive | None = 100_000
+    """How many points one request may write, or name."""
+    max_batch_requests: Positive | None = 10_000
+    """How many queries or operations one request may hold."""
+
+    max_workers: Natural = 0
+    """Threads that carry requests out; 0 chooses by the number of cores."""
+    graceful_shutdown_secs: Seconds = 30.0
+    slow_query_secs: Seconds | None = None
+    """Log requests that take longer."""
+    hardware_reporting: bool = False
+    metrics_prefix: MetricsPrefix = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys that are set."""
+        return tuple(key for key in (self.api_key, self.alt_api_key, self.read_only_api_key) if key)
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The keys that tokens may be signed with; none unless tokens are taken."""
+        return tuple(key for key in (self.api_key, self.alt_api_key) if key) if self.jwt_rbac else ()
+
+
+class Storage(_Section, frozen=True, kw_only=True):
+    """Set where the data is: in a folder, or in another server for which this one is a gateway."""
+
+    secret: ClassVar[frozenset[str]] = frozenset({"backend_api_key"})
+
+    storage_path: str = "./storage"
+    """The folder of the database, or ``:memory:``."""
+    backend: str | None = None
+    """The URL of a Qdrant server that holds the data instead."""
+    backend_api_key: str | None = None
+    recovery_mode: str | None = None
+    """Serve nothing but the deletion of collections, and tell everybody else this."""
+    recover_hosts: tuple[str, ...] = ()
+    """Hosts that snapshots may be fetched from, each ``host`` or ``host:port``."""
+    max_snapshot_size_mb: Positive | None = None
+
+
+class Tls(_Section, frozen=True, kw_only=True):
+    """Name the files of the certificates, in PEM format."""
+
+    cert: str | None = None
+    key: str | None = None
+    ca_cert: str | None = None
+    """Whose certificates of clients are trusted."""
+
+
+class Cluster(_Section, frozen=True, kw_only=True):
+    """Say whether the server is one of a cluster, which it cannot be yet."""
+
+    enabled: bool = False
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """Hold all settings of a server.
+
+    >>> Settings(service=Service(http_port=0)).service.host
+    '127.0.0.1'
+    """
+
+    service: Service = Service()
+    storage: Storage = Storage()
+    tls: Tls = Tls()
+    cluster: Cluster = Cluster()
+    log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "OFF"] = "INFO"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens on ``host``.
+
+    Of names only ``localhost`` counts: what others stand for is decided elsewhere.
+
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "localhost.example")]
+    [True, True, True, False, False]
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise ``InvalidInputError`` for settings that contradict each other or leave the server open."""
+    service = settings.service
+    if settings.cluster.enabled:
+        advice = "Leave cluster.enabled out; to speak for a cluster, name it by storage.backend."
+        raise UnsupportedError("Running as a node of a cluster", "this server", advice)
+    if service.http_port and service.http_port == service.grpc_port:
+        raise _wrong("service.grpc_port", f"is {service.grpc_port}, which service.http_port is too")
+    _check_keys(service)
+    _check_exposure(service)
+    _check_tls(settings)
+
+
+def _check_keys(service: Service) -> None:
+    for name in ("api_key", "alt_api_key", "read_only_api_key"):
+        key = getattr(service, name) or ""
+        if key != key.strip() or any(ord(letter) < 32 or ord(letter) == 127 for letter in key):
+            raise _wrong(
+                f"service.{name}", "begins or ends with a space or contains control characters: no header carries it"
+            )
+    if service.read_only_api_key and service.read_only_api_key in (service.api_key, service.alt_api_key):
+        raise _wrong("service.read_only_api_key", "is also a key that may write")
+    if service.jwt_rbac and not service.signing_keys:
+        raise _wrong("service.jwt_rbac", "needs service.api_key, which tokens are signed with")
+    if any(len(key.encode()) < TOKEN_KEY_BYTES for key in service.signing_keys):
+        _log.warning("a key that signs tokens should have %d bytes or more", TOKEN_KEY_BYTES)
+
+
+def _check_exposure(service: Service) -> None:
+    if not service.host:
+        raise _wrong("service.host", "is empty: give the address to listen on")
+    if service.keys or service.insecure or is_loopback(service.host):
+        return
+    raise _wrong(
+        "service.host",
+        f"is {service.host}, where everybody could read and change the data: set service.api_key "
+        "(QUIVERDB__SERVICE__API_KEY), or service.insecure if that is intended",
+    )
+
+
+def _check_tls(settings: Settings) -> None:
+    service, tls = settings.service, settings.tls
+    if service.enable_tls:
+        _require(tls, ("cert", "key"), "service.enable_tls")
+    if service.verify_https_client_certificate:
+        if not service.enable_tls:
+            raise _wrong("service.verify_https_client_certificate", "needs service.enable_tls")
+        _require(tls, ("ca_cert",), "service.verify_https_client_certificate")
+
+
+def _require(tls: Tls, names: Sequence[str], because_of: str) -> None:
+    for name in names:
+        if not getattr(tls, name):
+            raise _wrong(f"tls.{name}", f"must name a file, because {because_of} is set")
+
+
+def _wrong(key: str, what: str) -> InvalidInputError:
+    return InvalidInputError(f"{key} {what}", field=key)

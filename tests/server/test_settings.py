@@ -214,7 +214,8 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
 LOOPBACK = ["127.0.0.1", "127.8.9.10", "localhost", "LOCALHOST", "::1", "[::1]", "::ffff:127.0.0.1", "0:0:0:0:0:0:0:1"]
 PUBLIC = [
     "0.0.0.0", "::", "[::]", "10.0.0.1", "192.168.1.1", "localhost.evil", "127.0.0.1.evil.example", "127.1",
-    "0x7f000001", "2130706433", "localhost.", "example.org", "::ffff:10.0.0.1", "fe80::1", "notlocalhost", "127.0.0.1 ", "127.0.0.01",
+    "0x7f000001", "2130706433", "localhost.", "example.org", "::ffff:10.0.0.1", "fe80::1", "notlocalhost", "127.0.0.1 ",
+    "127.0.0.01",
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from quiverdb.database import Database, ScrollRequest
 from quiverdb.errors import InvalidInputError, NotFoundError, RefusedError
 from quiverdb.model.filter import Filter, MatchValue
 from quiverdb.server.access import FULL, Access, Grant
-from quiverdb.server.settings import Service
+from quiverdb.server.settings import Service, key_bytes
 
 if TYPE_CHECKING:
     from jwt import PyJWS
@@ -83,7 +83,7 @@ class Authenticator:
         self._open = not service.keys
         self._writers = _digests(service.api_key, service.alt_api_key)
         self._readers = _digests(service.read_only_api_key)
-        self._signers = tuple(key.encode() for key in service.signing_keys)
+        self._signers = tuple(map(key_bytes, service.signing_keys))
         self._verifier = _verifier() if self._signers else None
         self._value_exists = value_exists
 
@@ -152,7 +152,8 @@ class Authenticator:
             return None
         if claims.exp is not None and claims.exp < time.time() - LEEWAY:
             raise _not_good("ExpiredSignature")
-        for problem in _problems(claims):
+        problem = next(_problems(claims), None)
+        if problem is not None:
             raise _unauthorized(problem)
         return claims
 
@@ -192,11 +193,11 @@ def _octets(text: str) -> bytes:
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape")
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _digests(*keys: str | None) -> tuple[bytes, ...]:
-    return tuple(hashlib.sha256(key.encode()).digest() for key in keys if key)
+    return tuple(hashlib.sha256(key_bytes(key)).digest() for key in keys if key)
 
 
 def _is_one_of(digest: bytes, known: Sequence[bytes]) -> bool:
@@ -213,8 +214,8 @@ def _verifier() -> PyJWS:
     from jwt.algorithms import HMACAlgorithm
 
     class AnyLength(HMACAlgorithm):
-        def check_key_length(self, key: Any) -> str | None:
-            return None  # check_settings says so once
+        def check_key_length(self, key: Any) -> str | None:  # noqa: ARG002 — check_settings says so once
+            return None
 
     verifier = PyJWS()
     for name in verifier.get_algorithms():

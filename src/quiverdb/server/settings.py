@@ -15,7 +15,7 @@ import msgspec
 
 from quiverdb.errors import InvalidInputError, UnsupportedError
 
-__all__ = ["Cluster", "Service", "Settings", "Storage", "Tls", "check_settings", "is_loopback"]
+__all__ = ["Cluster", "Service", "Settings", "Storage", "Tls", "check_settings", "is_loopback", "key_bytes"]
 
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -164,6 +164,11 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
+def key_bytes(key: str) -> bytes:
+    """Return the bytes of a key; those from the environment need not be well-formed text."""
+    return key.encode("utf-8", "surrogateescape")
+
+
 def check_settings(settings: Settings) -> None:
     """Raise ``InvalidInputError`` for settings that contradict each other or leave the server open."""
     service = settings.service
@@ -188,7 +193,7 @@ def _check_keys(service: Service) -> None:
         raise _wrong("service.read_only_api_key", "is also a key that may write")
     if service.jwt_rbac and not service.signing_keys:
         raise _wrong("service.jwt_rbac", "needs service.api_key, which tokens are signed with")
-    if any(len(key.encode()) < TOKEN_KEY_BYTES for key in service.signing_keys):
+    if any(len(key_bytes(key)) < TOKEN_KEY_BYTES for key in service.signing_keys):
         _log.warning("a key that signs tokens should have %d bytes or more", TOKEN_KEY_BYTES)
 
 

@@ -25,7 +25,7 @@ from quiverdb.engine.schema import new_schema
 from quiverdb.engine.shelf import Shelf, check_sha256
 from quiverdb.engine.snapshot import Image, blamed_on, check_same_vectors, in_memory, open_image, write_images
 from quiverdb.engine.storage.archive import ArchiveReader, open_archive
-from quiverdb.engine.storage.files import storage_error
+from quiverdb.engine.storage.files import storage_errors
 from quiverdb.engine.storage.home import COLLECTIONS, Home
 from quiverdb.engine.storage.lock import WriterLock
 from quiverdb.engine.storage.manifest import Manifest, read_manifest, sync_folder, write_manifest
@@ -115,10 +115,8 @@ class EngineDatabase:
             return database
 
     def _load(self, folder: Path) -> None:
-        try:
+        with storage_errors(folder):
             (folder / COLLECTIONS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, folder) from error
         self._lock = WriterLock(folder)
         try:
             manifest = read_manifest(folder)

@@ -9,7 +9,7 @@ from pyroaring import BitMap
 from quiverdb.engine.payload import select
 from quiverdb.engine.ranker import Ranker
 from quiverdb.engine.ranking import Ranking
-from quiverdb.engine.source import Source
+from quiverdb.engine.source import Source, allowed
 from quiverdb.engine.validate import check_names
 from quiverdb.engine.view import Domain, View
 from quiverdb.model.filter import Filter
@@ -74,7 +74,7 @@ class Executor:
 
     def allowed(self, filter: Filter | None) -> Domain:
         """Return the points that pass the filter."""
-        return self.view.everything if filter is None else self.source.domain(self.view, None, filter)
+        return allowed(self.source, self.view, filter)
 
     def records(
         self,

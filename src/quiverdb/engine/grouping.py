@@ -93,6 +93,8 @@ class _Found:
         self._query = query.query
         self._seen = BitMap()
         self._sign = _sign(executor, query.query)
+        self._merits: list[Any] = []
+        """What larger is better of, for each point found."""
 
     def look(self, filter: Filter | None, k: int) -> bool:
         """Rank ``k`` more of the points that pass the filter; tell whether there were any."""
@@ -104,6 +106,7 @@ class _Found:
         ranking = Ranking.joined([self._executor.rank(query, k, self._seen)])
         start = len(self.ranking.offsets)
         self.ranking = Ranking.joined([self.ranking, ranking]) if start else ranking
+        self._merits = _merits(self.ranking, self._sign)
         self._seen = self._seen | BitMap(ranking.offsets.tolist())
         payloads = self._executor.view.payload_list(ranking.offsets.tolist())
         for place, payload in enumerate(payloads, start):
@@ -129,25 +132,13 @@ class _Found:
 
     def best(self) -> list[Key]:
         """Return the best groups by their best hit, earlier ones first among equals."""
-        merit = self._merits()
+        merit = self._merits
         best = {key: max([merit[place] for place in places]) for key, places in self.places.items()}
         return sorted(best, key=best.__getitem__, reverse=True)[: self.wanted]
 
     def best_of(self, key: Key) -> list[int]:
         """Return the best members of a group."""
-        merit = self._merits()
-        return sorted(self.places[key], key=merit.__getitem__, reverse=True)[: self.size]
-
-    def _merits(self) -> list[Any]:
-        """Return what larger is better of, for each point found."""
-        sign = self._sign
-        scores: list[float] = (self.ranking.scores * sign).tolist()
-        if self.ranking.order_values is None:
-            return scores
-        ordered = [None if value is None else value * sign for value in self.ranking.order_values]
-        return [
-            (value is not None, score if value is None else value) for value, score in zip(ordered, scores, strict=True)
-        ]
+        return sorted(self.places[key], key=self._merits.__getitem__, reverse=True)[: self.size]
 
 
 def _sign(executor: Executor, query: Query) -> int:
@@ -161,6 +152,17 @@ def _sign(executor: Executor, query: Query) -> int:
             return 0
         case _:
             return 1
+
+
+def _merits(ranking: Ranking, sign: int) -> list[Any]:
+    """Return what larger is better of, for each point of a ranking."""
+    scores: list[float] = (ranking.scores * sign).tolist()
+    if ranking.order_values is None:
+        return scores
+    ordered = [None if value is None else value * sign for value in ranking.order_values]
+    return [
+        (value is not None, score if value is None else value) for value, score in zip(ordered, scores, strict=True)
+    ]
 
 
 def _widened(query: Query, factor: int) -> Query:

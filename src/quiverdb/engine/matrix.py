@@ -7,6 +7,7 @@ from pyroaring import BitMap
 
 from quiverdb.engine.executor import Executor
 from quiverdb.engine.order import sort_key
+from quiverdb.engine.source import allowed
 from quiverdb.engine.vectors import vectors_named
 from quiverdb.engine.view import Domain
 from quiverdb.model.query import MatrixQuery, SearchParams
@@ -19,7 +20,7 @@ def compare(executor: Executor, query: MatrixQuery) -> Matrix:
     """Return the nearest neighbours of each sampled point within the sample, the sample in the order of ids."""
     view, name = executor.view, query.using
     vectors = vectors_named(executor.source, view, name)
-    domain = view.domain(name) if query.filter is None else executor.source.domain(view, name, query.filter)
+    domain = allowed(executor.source, view, query.filter, name)
     chosen = np.random.default_rng().choice(domain.array, min(query.sample, domain.size), replace=False)
     sample = sorted(chosen.tolist(), key=lambda offset: sort_key(view.ids[offset]))
     column = {offset: place for place, offset in enumerate(sample)}

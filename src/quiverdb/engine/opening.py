@@ -10,7 +10,7 @@ from quiverdb.engine.collection import Collection
 from quiverdb.engine.index.hnsw import Graph, checksum
 from quiverdb.engine.segment import Segment
 from quiverdb.engine.settings import placement, resident
-from quiverdb.engine.storage.files import DiskFile, corruption, storage_error
+from quiverdb.engine.storage.files import DiskFile, corruption, storage_errors
 from quiverdb.engine.storage.rows import Commit, RowStore, Schema, SegmentState
 
 __all__ = ["ROWS", "create_collection", "open_collection"]
@@ -32,10 +32,8 @@ def create_collection(
     """Create an empty collection, in a new ``folder`` or in memory."""
     if folder is None:
         return Collection(name, Segment.create(None, schema), None, find=find, notify=notify)
-    try:
+    with storage_errors(folder):
         folder.mkdir()
-    except OSError as error:
-        raise storage_error(error, folder) from error
     store = RowStore(folder / ROWS)
     segment = Segment.create(folder, schema)
     store.commit(Commit(segment.state(), schema=schema), sync=True)

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -229,8 +228,7 @@ def _publish(collection: Collection, segment: Segment, view: View, name: str, gr
     graph, state = segment.saved(slot, graph, load=resident(spec, spec.vectors[name]))
     with collection.writer:
         if collection.segment is not segment or segment.schema.slots.get(name) != slot:
-            if state.file:
-                ((segment.folder or Path()) / state.file).unlink(missing_ok=True)
+            segment.drop_graph(state)
             return
         old = segment.graphs.get(name)
 
@@ -240,5 +238,5 @@ def _publish(collection: Collection, segment: Segment, view: View, name: str, gr
         described = segment.state()
         described = msgspec.structs.replace(described, graphs={**described.graphs, name: state})
         collection.publish(Commit(described), install)
-    if old is not None and segment.folder is not None and old[1].file and old[1].file != state.file:
-        (segment.folder / old[1].file).unlink(missing_ok=True)
+    if old is not None and old[1].file != state.file:
+        segment.drop_graph(old[1])

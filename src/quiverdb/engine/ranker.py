@@ -16,11 +16,12 @@ from quiverdb.engine.examples import inputs, rank_by_examples, scoring
 from quiverdb.engine.ranking import Ranking
 from quiverdb.engine.rescoring import rescored
 from quiverdb.engine.score.average import average
+from quiverdb.engine.score.distance import Offsets
 from quiverdb.engine.score.diversity import diversify
 from quiverdb.engine.score.fusion import normalized_scores, reciprocal_rank
-from quiverdb.engine.source import Source
+from quiverdb.engine.source import Source, allowed
 from quiverdb.engine.validate import BACKEND, sparse_vector, unknown_vector
-from quiverdb.engine.vectors import vectors_named
+from quiverdb.engine.vectors import Vectors, vectors_named
 from quiverdb.engine.view import Domain, View
 from quiverdb.errors import NotFoundError, UnsupportedError
 from quiverdb.model.filter import Filter, MinShould
@@ -68,9 +69,7 @@ class Ranker:
 
     def allowed(self, filter: Filter | None, name: str | None = None) -> Domain:
         """Return the points that pass the filter and, if a vector is named, have it."""
-        if filter is not None:
-            return self.source.domain(self.view, name, filter)
-        return self.view.everything if name is None else self.view.domain(name)
+        return allowed(self.source, self.view, filter, name)
 
     def _referred(self, query: Query) -> list[int]:
         """Return the points of this collection whose vectors the query or one of its prefetches asks for."""
@@ -140,20 +139,15 @@ class Ranker:
         if excluded:
             keep = ~np.isin(offsets, excluded.to_array())
             offsets, similarity = offsets[keep][:k], similarity[keep][:k]
-        ranking = Ranking(offsets, vectors.shown(similarity))
-        return ranking.above(query.score_threshold, smaller=vectors.smaller_is_better)
+        return _shown(vectors, query, offsets, similarity)
 
-    def nearest_each(self, queries: Sequence[Query], inputs: Sequence[VectorValue], k: int) -> list[Ranking]:
+    def nearest_each(self, queries: Sequence[Query], given: Sequence[VectorValue], k: int) -> list[Ranking]:
         """Rank by similarity to several vectors; the queries differ in nothing else but what they show."""
         first = self.query
         vectors = vectors_named(self.source, self.view, first.using)
         domain = _Scope(self, first.filter).having(first.using)
-        rankings = (Ranking(at, vectors.shown(by)) for at, by in vectors.nearest_each(inputs, domain, k, first.params))
-        smaller = vectors.smaller_is_better
-        return [
-            ranking.above(query.score_threshold, smaller=smaller)
-            for query, ranking in zip(queries, rankings, strict=True)
-        ]
+        found = vectors.nearest_each(given, domain, k, first.params)
+        return [_shown(vectors, query, *one) for query, one in zip(queries, found, strict=True)]
 
     def _by_examples(
         self, query: Query, kind: Recommend | Discover | Context | Feedback, scope: _Scope, k: int
@@ -250,6 +244,11 @@ class _Scope:
         if self._found is None:
             return self._ranker.allowed(self._filter, name)
         return Domain(self._found & view.with_vector(name))
+
+
+def _shown(vectors: Vectors, query: Query, offsets: Offsets, similarity: FloatArray) -> Ranking:
+    ranking = Ranking(offsets, vectors.shown(similarity))
+    return ranking.above(query.score_threshold, smaller=vectors.smaller_is_better)
 
 
 def _mmr(query: Query) -> Mmr | None:

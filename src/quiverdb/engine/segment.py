@@ -37,7 +37,7 @@ from quiverdb.model.write import (
     SchemaOperation,
 )
 
-__all__ = ["Change", "Segment", "graph_file"]
+__all__ = ["Change", "Segment", "graph_file", "unsaved"]
 
 _T = TypeVar("_T")
 _encode_extra = msgspec.msgpack.Encoder().encode
@@ -58,6 +58,11 @@ class Change(msgspec.Struct):
     new_payloads: list[Payload | None]
     removed: list[int]
     sequence: int
+
+
+def unsaved(graph: Graph) -> GraphState:
+    """Return the state of a graph that has no file."""
+    return GraphState("", graph.covers, 0, graph.recipe, graph.trained)
 
 
 class Segment:
@@ -361,12 +366,11 @@ class Segment:
                 self.sparse.pop(name, None)
                 self.vectors.pop(name, None)
                 self.spans.pop(name, None)
-                _, graph = self.graphs.pop(name, (None, None))
+                _, state = self.graphs.pop(name, (None, None))
                 if self.folder is not None:
                     for file in self.vector_files(name, before) if name in before.spec.vectors else ():
                         self.path(file).unlink(missing_ok=True)
-                    if graph is not None and graph.file:
-                        (self.folder / graph.file).unlink(missing_ok=True)
+                    self.drop_graph(state)
 
     def adopt_schema(self, schema: Schema) -> None:
         """Follow a committed change of the settings that leaves vectors and payload indexes as they are."""
@@ -402,7 +406,7 @@ class Segment:
 
     def saved(self, slot: int, graph: Graph, *, load: bool) -> tuple[Graph, GraphState]:
         """Write a graph under a name of its own and map or ``load`` it; in memory it stays as it is."""
-        state = GraphState("", graph.covers, 0, graph.recipe, graph.trained)
+        state = unsaved(graph)
         if self.folder is None:
             return graph, state
         file = graph_file(slot, graph, self.epoch)
@@ -410,6 +414,11 @@ class Segment:
         sync_folder(self.folder)
         opened = Graph.open(self.folder / file, graph.recipe, graph.trained, load=load)
         return opened, msgspec.structs.replace(state, file=file, crc=crc)
+
+    def drop_graph(self, state: GraphState | None) -> None:
+        """Delete the file of a graph, if it has one."""
+        if self.folder is not None and state is not None and state.file:
+            (self.folder / state.file).unlink(missing_ok=True)
 
     def save_fields(self) -> None:
         """Write the declared payload indexes, for an open that finds the same state."""

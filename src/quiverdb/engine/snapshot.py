@@ -19,7 +19,7 @@ import msgspec
 from quiverdb.engine.collection import Collection
 from quiverdb.engine.index.hnsw import Graph
 from quiverdb.engine.opening import ROWS, open_collection
-from quiverdb.engine.segment import Segment, graph_file
+from quiverdb.engine.segment import Segment, graph_file, unsaved
 from quiverdb.engine.storage.archive import ArchiveReader, ArchiveWriter
 from quiverdb.engine.storage.files import Bytes, corruption, storage_errors
 from quiverdb.engine.storage.home import Home
@@ -174,7 +174,7 @@ def in_memory(collection: Collection, *, find: Callable[[str], Collection], noti
     new.index_rows()
     for name, (_, state) in old.graphs.items():
         graph = Graph.open((old.folder or Path()) / state.file, state.recipe, state.trained, load=True)
-        new.graphs[name] = graph, GraphState("", graph.covers, 0, graph.recipe, graph.trained)
+        new.graphs[name] = graph, unsaved(graph)
     collection.close()
     return Collection(collection.name, new, None, find=find, notify=notify)
 

@@ -13,7 +13,7 @@ from quiverdb.model.filter import Filter
 from quiverdb.model.point import FloatArray, PointId, VectorValue
 from quiverdb.model.query import Lookup, OrderBy, Text
 
-__all__ = ["Source", "StaleViewError"]
+__all__ = ["Source", "StaleViewError", "allowed"]
 
 
 class StaleViewError(Exception):
@@ -46,3 +46,10 @@ class Source(Protocol):
 
     def by_id(self, view: View, allowed: BitMap, start: PointId | None, k: int) -> Offsets:
         """Return the first ``k`` of the allowed points by id, from ``start`` on."""
+
+
+def allowed(source: Source, view: View, filter: Filter | None, name: str | None = None) -> Domain:
+    """Return the points that pass the filter and, if a vector is named, have it."""
+    if filter is not None:
+        return source.domain(view, name, filter)
+    return view.everything if name is None else view.domain(name)

@@ -53,6 +53,7 @@ class Vectors(Protocol):
         self, vectors: Sequence[VectorValue], domain: Domain, k: int, params: SearchParams
     ) -> list[tuple[Offsets, FloatArray]]:
         """Return what ``nearest`` returns for each of the vectors, faster than one by one where that is possible."""
+        return [self.nearest(vector, domain, k, params) for vector in vectors]
 
     def comparison(self, vectors: Sequence[VectorValue], params: SearchParams | None = None) -> Comparison:
         """Return what compares points with ``vectors``, which count as ``nearest`` would count them with ``params``.
@@ -75,8 +76,8 @@ def vectors_named(source: Source, view: View, name: str) -> Vectors:
     return _Dense(view, name, spec) if spec.multivector is None else _Multi(view, name, spec)
 
 
-class _Dense:
-    symmetric = True
+class _Rows(Vectors):
+    """What dense vectors and multivectors share: rows of numbers, compared by a distance."""
 
     def __init__(self, view: View, name: str, spec: VectorSpec) -> None:
         self._view = view
@@ -88,9 +89,12 @@ class _Dense:
     def shown(self, similarity: FloatArray) -> FloatArray:
         return shown(self._spec.distance, similarity)
 
+
+class _Dense(_Rows):
+    symmetric = True
+
     def comparison(self, vectors: Sequence[VectorValue], params: SearchParams | None = None) -> Comparison:
-        if params is not None and params.idf is not None:
-            raise _no_idf(self._name)
+        _check_no_idf(params, self._name)
         queries = np.stack([query_vector(self._name, self._spec, vector) for vector in vectors])
 
         def similar(offsets: Offsets) -> FloatArray:
@@ -116,7 +120,7 @@ class _Dense:
     ) -> list[tuple[Offsets, FloatArray]]:
         walk = self._walk(domain, k, params)
         if walk is None:
-            return [self.nearest(vector, domain, k, params) for vector in vectors]
+            return super().nearest_each(vectors, domain, k, params)
         queries = np.stack([query_vector(self._name, self._spec, vector) for vector in vectors])
         found = walk.graph.search(queries, walk.candidates, walk.depth, domain.selector(walk.graph.covers))
         k = min(k, domain.size)
@@ -214,23 +218,13 @@ def _width(codes: Codes | None, distance: Distance, params: SearchParams) -> flo
     return wanted * (params.quantization_oversampling or 1)
 
 
-class _Multi:
+class _Multi(_Rows):
     """Multivectors are compared one by one and have no graph, so that ``indexed_only`` leaves none of them out."""
 
     symmetric = False
 
-    def __init__(self, view: View, name: str, spec: VectorSpec) -> None:
-        self._view = view
-        self._name = name
-        self._spec = spec
-        self.smaller_is_better = smaller_is_nearer(spec.distance)
-
-    def shown(self, similarity: FloatArray) -> FloatArray:
-        return shown(self._spec.distance, similarity)
-
     def comparison(self, vectors: Sequence[VectorValue], params: SearchParams | None = None) -> Comparison:
-        if params is not None and params.idf is not None:
-            raise _no_idf(self._name)
+        _check_no_idf(params, self._name)
         queries = [query_rows(self._name, self._spec, vector) for vector in vectors]
         rows, spans = self._view.dense(self._name), self._view.spans(self._name)
         return lambda offsets: np.stack(
@@ -244,16 +238,10 @@ class _Multi:
         best = top(found, k)
         return domain.array[best], found[best]
 
-    def nearest_each(
-        self, vectors: Sequence[VectorValue], domain: Domain, k: int, params: SearchParams
-    ) -> list[tuple[Offsets, FloatArray]]:
-        return [self.nearest(vector, domain, k, params) for vector in vectors]
-
 
 def _check(params: SearchParams, name: str) -> None:
     """Reject search parameters that do not suit dense vectors."""
-    if params.idf is not None:
-        raise _no_idf(name)
+    _check_no_idf(params, name)
     if params.ef is not None and params.ef < 1:
         raise InvalidInputError(f"hnsw_ef must be at least 1, got {params.ef}", field="ef")
     oversampling = params.quantization_oversampling
@@ -261,7 +249,7 @@ def _check(params: SearchParams, name: str) -> None:
         raise InvalidInputError(f"oversampling must be at least 1, got {oversampling}", field="oversampling")
 
 
-class _Sparse:
+class _Sparse(Vectors):
     smaller_is_better = False
     symmetric = True
 
@@ -286,16 +274,10 @@ class _Sparse:
         query = self._weighted(index, sparse_vector(vector), params)
         return index.search(query, domain, self._view.domain(self._name), k)
 
-    def nearest_each(
-        self, vectors: Sequence[VectorValue], domain: Domain, k: int, params: SearchParams
-    ) -> list[tuple[Offsets, FloatArray]]:
-        return [self.nearest(vector, domain, k, params) for vector in vectors]
-
     def _weighted(self, index: SparseIndex, query: SparseVector, params: SearchParams) -> SparseVector:
         """Weigh the query by how rare its indices are among all points, or in the corpus that it names."""
         if not self._idf:
-            if params.idf is not None:
-                raise _no_idf(self._name)
+            _check_no_idf(params, self._name)
             return query
         if isinstance(params.idf, Filter):
             corpus = self._source.domain(self._view, self._name, params.idf)
@@ -303,6 +285,7 @@ class _Sparse:
         return index.weighted(query, self._view.domain(self._name))
 
 
-def _no_idf(name: str) -> InvalidInputError:
-    message = f"the search parameter idf needs a sparse vector with the idf modifier, which {name!r} is not"
-    return InvalidInputError(message, field="idf")
+def _check_no_idf(params: SearchParams | None, name: str) -> None:
+    if params is not None and params.idf is not None:
+        message = f"the search parameter idf needs a sparse vector with the idf modifier, which {name!r} is not"
+        raise InvalidInputError(message, field="idf")

@@ -297,7 +297,7 @@ class View:
 
 def to_array(offsets: BitMap) -> Offsets:
     """Return a bitmap's members, ascending."""
-    return np.frombuffer(offsets.to_array(), np.uint32).astype(np.int64)
+    return members(offsets).astype(np.int64)
 
 
 def _bits(offsets: BitMap, count: int) -> npt.NDArray[np.uint8]:

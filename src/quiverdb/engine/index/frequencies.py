@@ -18,14 +18,12 @@ from pyroaring import BitMap
 from quiverdb.engine.index.bitmaps import Offsets, from_offsets
 from quiverdb.engine.index.population import KNOWN, Population, inverse_frequency
 from quiverdb.engine.index.pruning import Posting
-from quiverdb.engine.index.runs import Run
+from quiverdb.engine.index.runs import Run, joins
 from quiverdb.engine.view import Domain
 from quiverdb.errors import InvalidInputError
 from quiverdb.model.point import FloatArray
 
 __all__ = ["TermFrequencies"]
-
-_MUCH_LARGER = 8
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -124,7 +122,7 @@ class TermFrequencies:
         """Add a run, merged with those before it that are not much larger, without what is out of date in them."""
         columns = [(terms, offsets, frequencies)]
         size = len(terms)
-        while self._runs and len(self._runs[-1]) <= _MUCH_LARGER * size:
+        while self._runs and joins(self._runs[-1], size):
             columns.append(self._runs.pop().entries(self._home == self._numbers.pop()))
             size += len(columns[-1][0])
         terms, offsets, frequencies = (np.concatenate(column) for column in zip(*columns, strict=True))

@@ -16,7 +16,7 @@ from quiverdb.engine.index.bitmaps import Mask, Offsets
 from quiverdb.engine.index.pruning import Posting
 from quiverdb.model.point import FloatArray
 
-__all__ = ["Run", "Terms", "posting_of", "with_run"]
+__all__ = ["Run", "Terms", "joins", "posting_of", "with_run"]
 
 Terms: TypeAlias = npt.NDArray[np.uint32]
 
@@ -64,10 +64,15 @@ class Run:
         return terms[chosen], self.offsets[chosen], self.values[chosen]
 
 
+def joins(run: Run, size: int) -> bool:
+    """Tell whether a run is to be merged with a later one of so many entries."""
+    return len(run) <= _MUCH_LARGER * size
+
+
 def with_run(runs: Sequence[Run], new: Run) -> tuple[Run, ...]:
     """Return the runs with another one, whose offsets are larger than theirs."""
     kept, size = len(runs), len(new)
-    while kept and len(runs[kept - 1]) <= _MUCH_LARGER * size:
+    while kept and joins(runs[kept - 1], size):
         kept -= 1
         size += len(runs[kept])
     if kept == len(runs):

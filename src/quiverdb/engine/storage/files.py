@@ -173,17 +173,13 @@ class DiskFile:
         while left:
             crc = zlib.crc32(zeros[:left] if left < len(zeros) else zeros, crc)
             left -= min(left, len(zeros))
-        try:
+        with storage_errors(self.path):
             os.ftruncate(self._fd, self.size + count)
-        except OSError as error:
-            raise storage_error(error, self.path) from error
         self.size, self._crc = self.size + count, crc
 
     def rewind(self, state: FileState) -> None:
-        try:
+        with storage_errors(self.path):
             os.ftruncate(self._fd, state[0])
-        except OSError as error:
-            raise storage_error(error, self.path) from error
         self.size, self._crc = state
 
     def view(self) -> Bytes:
@@ -226,10 +222,8 @@ class DiskFile:
             mapped.madvise(mmap.MADV_DONTNEED)
 
     def sync(self) -> None:
-        try:
+        with storage_errors(self.path):
             _datasync(self._fd)
-        except OSError as error:
-            raise storage_error(error, self.path) from error
 
     def close(self) -> None:
         with self._closing:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from quiverdb.engine.storage.files import corruption, storage_error
+from quiverdb.engine.storage.files import corruption, storage_error, storage_errors
 from quiverdb.errors import FormatError
 
 __all__ = ["FORMAT", "Manifest", "read_manifest", "seal", "sync_folder", "unseal", "write_manifest"]
@@ -81,15 +81,13 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest of a folder, on disk when this returns."""
     path = folder / _NAME
     fresh = path.with_suffix(".new")
-    try:
+    with storage_errors(path):
         with fresh.open("wb") as file:
             file.write(seal(manifest))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
         sync_folder(folder)
-    except OSError as error:
-        raise storage_error(error, path) from error
 
 
 def sync_folder(folder: Path) -> None:

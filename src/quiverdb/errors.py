@@ -12,6 +12,7 @@
     ├── UnsupportedError                    a backend lacks a feature       feature, backend
     ├── MissingLibraryError (ImportError)   an extra is not installed       library, extra
     ├── ClosedError (RuntimeError)          used after close, or in a fork
+    ├── RemoteError                         a server failed, or is away     status, url
     └── StorageError (OSError)              the disk                        path
         ├── LockedError                     another process writes here     path, owner
         ├── FormatError                     a folder of another version     path, found, supported
@@ -33,6 +34,7 @@ __all__ = [
     "QuiverError",
     "RateLimitedError",
     "RefusedError",
+    "RemoteError",
     "StorageError",
     "UnsupportedError",
 ]
@@ -126,6 +128,15 @@ class MissingLibraryError(QuiverError, ImportError):
 
 class ClosedError(QuiverError, RuntimeError):
     """Tell that a database was used after it was closed, or in a forked child."""
+
+
+class RemoteError(QuiverError):
+    """Tell that the server at ``url`` failed, with the ``status`` it answered; ``None`` if there was no answer."""
+
+    def __init__(self, message: str, *, status: int | None, url: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.url = url
 
 
 class StorageError(QuiverError, OSError):

@@ -20,7 +20,8 @@ class Work(msgspec.Struct, frozen=True):
     True
     """
 
-    kind: WorkKind
+    kind: WorkKind | str
+    """What is being done; servers know of more kinds than the engine."""
     points: int
     """How many points the collection had when the work began, or has now if it waits."""
     started_at: float | None = None

@@ -2,8 +2,8 @@
 
 ``NotFoundError``, ``InvalidInputError`` and ``AlreadyExistsError`` become ``UnexpectedResponse`` with the status and
 body that a server answers, ``RateLimitedError`` becomes ``ResourceExhaustedResponse``, and an ``UnexpectedResponse``
-when no waiting helps. The ``RecursionError`` of a request that contains itself is a wrong input too; all other errors
-pass as they are.
+when no waiting helps. ``RefusedError`` and ``RemoteError`` keep the status that a server answered. The
+``RecursionError`` of a request that contains itself is a wrong input too; all other errors pass as they are.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from quiverdb.errors import (
     NotFoundError,
     QuiverError,
     RateLimitedError,
+    RefusedError,
+    RemoteError,
 )
 from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.http.exceptions import UnexpectedResponse
@@ -33,7 +35,10 @@ _STATUSES: tuple[tuple[type[QuiverError], HTTPStatus, str], ...] = (
     (LimitError, HTTPStatus.BAD_REQUEST, "Bad request"),
     (InvalidInputError, HTTPStatus.BAD_REQUEST, "Wrong input"),
     (RateLimitedError, HTTPStatus.TOO_MANY_REQUESTS, "Rate limiting exceeded"),
+    (RefusedError, HTTPStatus.FORBIDDEN, ""),
+    (RemoteError, HTTPStatus.SERVICE_UNAVAILABLE, ""),
 )
+"""The status of each error, unless it has one of its own, and how a server begins to tell of it."""
 
 
 def unexpected_response(error: BaseException | None) -> UnexpectedResponse | None:
@@ -46,8 +51,15 @@ def unexpected_response(error: BaseException | None) -> UnexpectedResponse | Non
             headers = {}
             if isinstance(error, RateLimitedError) and error.retry_after is not None:
                 headers["retry-after"] = str(math.ceil(error.retry_after))
-            return _response(status, f"{prefix}: {told}", headers)
+            message = f"{prefix}: {told}" if prefix else told
+            return _response(_status(error) or status, message, headers, plain=getattr(error, "plain", False))
     return None
+
+
+def _status(error: object) -> HTTPStatus | None:
+    """Return the status that another server answered, if it has a meaning."""
+    status = getattr(error, "status", None)
+    return HTTPStatus(status) if status in set(HTTPStatus) else None
 
 
 def standalone_error() -> UnexpectedResponse:
@@ -55,9 +67,12 @@ def standalone_error() -> UnexpectedResponse:
     return _response(HTTPStatus.METHOD_NOT_ALLOWED, "Qdrant is running in standalone mode")
 
 
-def _response(status: HTTPStatus, error: str, headers: Mapping[str, str] = MappingProxyType({})) -> UnexpectedResponse:
-    body = json.dumps({"status": {"error": error}, "time": 0.0}).encode()
-    return UnexpectedResponse(status.value, status.phrase, body, {"content-type": "application/json", **headers})
+def _response(
+    status: HTTPStatus, error: str, headers: Mapping[str, str] = MappingProxyType({}), *, plain: bool = False
+) -> UnexpectedResponse:
+    body = error if plain else json.dumps({"status": {"error": error}, "time": 0.0})
+    kind = {"content-type": "text/plain; charset=utf-8" if plain else "application/json"}
+    return UnexpectedResponse(status.value, status.phrase, body.encode(), {**kind, **headers})
 
 
 def _raised(response: UnexpectedResponse) -> Exception:

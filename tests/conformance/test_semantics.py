@@ -1,7 +1,7 @@
 """What the Qdrant API promises, case by case with the answers written out.
 
-Every case runs in memory, on disk, on a folder that is reopened before each call, and on Qdrant's own core, which
-keeps the written answers true.
+Every case runs in memory, on disk, on a folder that is reopened before each call, through a remote database, and on
+Qdrant's own core, which keeps the written answers true.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from edge import EdgeCollection
+from loopback import GatewayClient
 from targets import NAME, ClientCollection, outcome
 
 from quiverdb.qdrant import QdrantClient, models
@@ -47,7 +48,7 @@ class Reopening(ClientCollection):
         self._client.close()
 
 
-@pytest.fixture(params=["memory", "disk", "reopened", "core"])
+@pytest.fixture(params=["memory", "disk", "reopened", "remote", "core"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Makes a collection with the given vectors."""
     made: list[Any] = []
@@ -58,6 +59,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
                 made.append(EdgeCollection(config))
             case "reopened":
                 made.append(Reopening(tmp_path / "db"))
+            case "remote":
+                made.append(ClientCollection(GatewayClient()))
             case "memory":
                 made.append(ClientCollection(QdrantClient(":memory:")))
             case _:

@@ -20,7 +20,7 @@ from quiverdb.remote.protocol import ResponseError
 from quiverdb.wire.operations import OPERATIONS, Operation
 from quiverdb.wire.rest import arguments_of, decode, request
 
-__all__ = ["Gateway", "Loopback", "gateway"]
+__all__ = ["Gateway", "GatewayClient", "Loopback"]
 
 _ANYTHING = TypeAdapter(Any)
 
@@ -73,9 +73,9 @@ def _whole(row: Operation, result: Any) -> Any:
 class Gateway(RemoteDatabase):
     """A remote database in front of an engine of its own, which is closed with it."""
 
-    def __init__(self, engine: EngineDatabase) -> None:
-        self.engine = engine
-        self.loopback = Loopback(engine)
+    def __init__(self, location: str = ":memory:") -> None:
+        self.engine = EngineDatabase.open(location)
+        self.loopback = Loopback(self.engine)
         super().__init__(self.loopback, url="qdrant://loopback")
 
     def close(self) -> None:
@@ -83,6 +83,13 @@ class Gateway(RemoteDatabase):
         self.engine.close()
 
 
-def gateway(location: str = ":memory:") -> Gateway:
-    """Open an engine behind a remote database."""
-    return Gateway(EngineDatabase.open(location))
+class GatewayClient(QdrantClient):
+    """A client of a remote database, which is closed with it."""
+
+    def __init__(self, location: str = ":memory:") -> None:
+        self.gateway = Gateway(location)
+        super().__init__(database=self.gateway)
+
+    def close(self, grpc_grace: float | None = None) -> None:
+        super().close(grpc_grace)
+        self.gateway.close()

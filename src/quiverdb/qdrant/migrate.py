@@ -155,8 +155,10 @@ def _pages(source: Any, name: str, size: int) -> Iterator[list[Any]]:
 
 
 def _models(client: Any) -> Any:
-    """Return the module with the models that a client understands."""
-    package = type(client).__module__.split(".")[0]
+    """Return the module with the models that a client, of a subclass maybe, understands."""
+    kinds = type(client).__mro__
+    kind = next((kind for kind in kinds if kind.__name__ in ("QdrantClient", "AsyncQdrantClient")), kinds[0])
+    package = kind.__module__.split(".")[0]
     return import_module("quiverdb.qdrant.models" if package == _OURS else f"{package}.http.models")
 
 

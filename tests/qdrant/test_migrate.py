@@ -215,3 +215,12 @@ def test_transports_are_named_as_unsupported(source: QdrantClient) -> None:
     for name in ("grpc_points", "grpc_collections", "http"):
         with pytest.raises(NotImplementedError, match="embedded database"):
             getattr(source, name)
+
+
+def test_a_client_of_a_subclass_takes_what_its_base_takes(source: QdrantClient) -> None:
+    class Mine(QdrantClient):
+        pass
+
+    with Mine(":memory:") as target:
+        copy_collections(source, target)
+        assert target.count("docs").count == COUNT

@@ -52,6 +52,7 @@ __all__ = [
 
 Body = dict[str, Any]
 BACKEND = "a Qdrant server"
+_HIGHEST = 3.4028234663852886e38
 
 
 def _given(**fields: Any) -> Body:
@@ -75,10 +76,15 @@ def _prefetch(given: Query) -> Body:
         using=given.using or None,
         filter=given.filter,
         params=plain(given.params) or None,
-        score_threshold=given.score_threshold,
+        score_threshold=_threshold(given.score_threshold),
         limit=given.limit,
         lookup_from=given.lookup_from,
     )
+
+
+def _threshold(score: float | None) -> float | None:
+    """Return a score within the reach of float32, which scores are made of."""
+    return None if score is None else max(-_HIGHEST, min(score, _HIGHEST))
 
 
 def _inner(given: Query) -> Body:

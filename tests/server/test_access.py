@@ -127,6 +127,7 @@ def test_an_unknown_operation_is_a_mistake_for_everybody() -> None:
         ("r", "create_collection", "docs", "Global manage access is required"),
         ("W", "create_collection", "docs", "Global access is required"),
         ("R", "metrics", None, "Global access is required"),
+        ("R", "scroll", None, "Global access is required"),
         ("R", "upsert", "docs", "Write access to collection docs is required"),
         ("R", "scroll", "other", "Access to collection other is required"),
         ("P", "create_payload_index", "docs", "Only points access is allowed for collection docs"),

@@ -130,6 +130,12 @@ def test_huge_headers_are_refused_soon(size: int, letter: str) -> None:
     assert time.perf_counter() - start < 1
 
 
+def test_tokens_have_an_end() -> None:
+    fitting, larger = ({"subject": "x" * size} for size in (MAX_CREDENTIAL // 2, MAX_CREDENTIAL))
+    assert of_token(token(fitting)).everywhere == "m"
+    assert of_token(token(larger)) == (401, INVALID)
+
+
 def test_comparisons_are_constant_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every key is compared on every attempt, by digests of one length, whichever key it is."""
     compared: list[tuple[bytes, bytes]] = []

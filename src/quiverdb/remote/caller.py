@@ -1,0 +1,131 @@
+"""Operations over REST or gRPC: what to send, what an answer means, and when to ask again.
+
+Over gRPC, operations that the protocol lacks go over REST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from quiverdb.errors import InvalidInputError
+from quiverdb.remote.http import AsyncHttpTransport, HttpTransport
+from quiverdb.remote.protocol import ResponseError, TransportError
+from quiverdb.remote.retry import USUAL, Retry
+from quiverdb.wire import rest
+from quiverdb.wire.http_message import Reply
+from quiverdb.wire.operations import LEGACY, OPERATIONS, Operation
+
+__all__ = ["AsyncRestCaller", "RestCaller"]
+
+T = TypeVar("T")
+
+_OK = frozenset({200, 201, 202})
+
+
+def _operation(name: str) -> Operation:
+    found = OPERATIONS.get(name) or LEGACY.get(name)
+    if found is None:
+        raise InvalidInputError(f"there is no operation {name!r}", field="operation")
+    return found
+
+
+def _repeatable(operation: Operation) -> bool:
+    """Tell whether an operation may be carried out twice: it reads, or leaves points as the first time did."""
+    return operation.method == "GET" or operation.access == "read" or "/points" in operation.path
+
+
+def _timeout(arguments: Mapping[str, Any]) -> float | None:
+    timeout = arguments.get("timeout")
+    return None if timeout is None else math.ceil(timeout)
+
+
+def _result(operation: Operation, reply: Reply) -> Any:
+    """Return the plain result in an answer; raises ``ResponseError`` for one that means failure."""
+    if reply.status not in _OK:
+        raise ResponseError(reply.status, reply.reason, reply.body, reply.headers)
+    try:
+        return rest.result_of(operation, reply.body)
+    except (InvalidInputError, AttributeError) as error:
+        raise TransportError(f"the server's answer is not what Qdrant answers: {reply.body[:80]!r}") from error
+
+
+def _repeated(ask: Callable[[], T], retry: Retry, *, repeatable: bool) -> T:
+    repetition = 0
+    while True:
+        try:
+            return ask()
+        except (ResponseError, TransportError) as error:
+            if (wait := retry.wait(error, repetition, repeatable=repeatable)) is None:
+                raise
+        time.sleep(wait)
+        repetition += 1
+
+
+async def _async_repeated(ask: Callable[[], Awaitable[T]], retry: Retry, *, repeatable: bool) -> T:
+    repetition = 0
+    while True:
+        try:
+            return await ask()
+        except (ResponseError, TransportError) as error:
+            if (wait := retry.wait(error, repetition, repeatable=repeatable)) is None:
+                raise
+        await asyncio.sleep(wait)
+        repetition += 1
+
+
+class RestCaller:
+    """Carry operations to a server over REST.
+
+    >>> from quiverdb.remote.settings import resolve
+    >>> RestCaller(HttpTransport(resolve("localhost")))
+    <RestCaller of http://localhost:6333>
+    """
+
+    def __init__(self, transport: HttpTransport, retry: Retry = USUAL) -> None:
+        self.transport = transport
+        self._retry = retry
+
+    def call(self, operation: str, arguments: Mapping[str, Any], *, retry: Retry | None = None) -> Any:
+        """Return the plain result of an operation; see ``Caller.call``. ``retry`` is for this call only."""
+        row = _operation(operation)
+        request, timeout = rest.request(row, arguments), _timeout(arguments)
+
+        def ask() -> Any:
+            return _result(row, self.transport.send(request, timeout))
+
+        return _repeated(ask, retry or self._retry, repeatable=_repeatable(row))
+
+    def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        self.transport.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.transport.address.rest_uri}>"
+
+
+class AsyncRestCaller:
+    """Carry operations to a server over REST, from event loops; what is said of ``RestCaller`` holds."""
+
+    def __init__(self, transport: AsyncHttpTransport, retry: Retry = USUAL) -> None:
+        self.transport = transport
+        self._retry = retry
+
+    async def call(self, operation: str, arguments: Mapping[str, Any], *, retry: Retry | None = None) -> Any:
+        """Return the plain result of an operation; see ``Caller.call``. ``retry`` is for this call only."""
+        row = _operation(operation)
+        request, timeout = rest.request(row, arguments), _timeout(arguments)
+
+        async def ask() -> Any:
+            return _result(row, await self.transport.send(request, timeout))
+
+        return await _async_repeated(ask, retry or self._retry, repeatable=_repeatable(row))
+
+    async def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        await self.transport.close()
+
+    __repr__ = RestCaller.__repr__

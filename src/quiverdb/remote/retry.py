@@ -1,0 +1,83 @@
+"""Which failures are worth another attempt, and when.
+
+::
+
+    TransportError          there was no answer that could be read
+    ├── NotSentError        no connection came about: nothing was asked, so asking again is safe
+    └── LostError           the connection ended before the answer was whole: the server may have done what was asked
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+import msgspec
+
+from quiverdb.remote.protocol import ResponseError, TransportError
+
+__all__ = ["NEVER", "PATIENT", "USUAL", "LostError", "NotSentError", "Retry", "retry_after"]
+
+_TOO_MANY_REQUESTS = 429
+
+
+class NotSentError(TransportError):
+    """Tell that the server was not reached, and that it knows nothing of the request."""
+
+
+class LostError(TransportError):
+    """Tell that the connection ended before the answer was whole."""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Say how often a request is repeated, and how long to wait before.
+
+    >>> USUAL.wait(NotSentError("connection refused"), 0, repeatable=False) <= USUAL.first
+    True
+    >>> USUAL.wait(LostError("connection reset"), 0, repeatable=False) is None
+    True
+    """
+
+    repetitions: int = 2
+    """After failures of the connection."""
+    first: float = 0.1
+    """Seconds; doubled for every further repetition, and shortened at random, so that clients do not march in step."""
+    limited: int = 0
+    """Repetitions after an answer that says to come back later."""
+    longest: float = 60.0
+    """Seconds; a server that asks for more patience is not waited for."""
+
+    def wait(self, error: Exception, repetition: int, *, repeatable: bool) -> float | None:
+        """Return for how many seconds to wait before the request is made again, or ``None`` if it is not to be.
+
+        ``repetition`` counts from zero. A request is ``repeatable`` if carrying it out twice does no harm.
+        """
+        if isinstance(error, ResponseError):
+            seconds = retry_after(error.headers) if error.status == _TOO_MANY_REQUESTS else None
+            if seconds is None or seconds > self.longest or repetition >= self.limited:
+                return None
+            return seconds + self._jittered(0)
+        again = isinstance(error, NotSentError) or (repeatable and isinstance(error, LostError))
+        return self._jittered(repetition) if again and repetition < self.repetitions else None
+
+    def _jittered(self, repetition: int) -> float:
+        return self.first * float(2**repetition) * random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
+
+
+NEVER = Retry(repetitions=0)
+USUAL = Retry()
+PATIENT = Retry(repetitions=3, limited=1_000_000)
+"""For uploads, which have no use for the news that the server is busy."""
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return after how many seconds a server that refused a request wants to hear of it again, if it says so.
+
+    >>> retry_after({"retry-after": "3"}), retry_after({"retry-after": "soon"}), retry_after({})
+    (3.0, None, None)
+    """
+    try:
+        seconds = float(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return seconds if 0 <= seconds < float("inf") else None

@@ -3,7 +3,7 @@
 ::
 
     QuiverError
-    ├── InvalidInputError (ValueError)      the request is wrong            field
+    ├── InvalidInputError (ValueError)      the request is wrong            field, fault
     │   └── LimitError                      it exceeds a collection's limit limit
     ├── RateLimitedError                    too many requests of late       retry_after
     ├── RefusedError                        a server does not take it on    status, plain
@@ -21,10 +21,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 __all__ = [
     "AlreadyExistsError",
     "ClosedError",
     "CorruptionError",
+    "Fault",
     "FormatError",
     "InvalidInputError",
     "LimitError",
@@ -38,6 +41,10 @@ __all__ = [
     "StorageError",
     "UnsupportedError",
 ]
+
+
+Fault: TypeAlias = Literal["meaning", "range", "body", "query", "path"]
+"""What is wrong with a request: what it means, a number out of its range, or that a part of it cannot be read."""
 
 
 class QuiverError(Exception):
@@ -54,9 +61,10 @@ class QuiverError(Exception):
 class InvalidInputError(QuiverError, ValueError):
     """Tell what was wrong with a request; ``field`` names the part, when one is to blame."""
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
+    def __init__(self, message: str, *, field: str | None = None, fault: Fault = "meaning") -> None:
         super().__init__(message)
         self.field = field
+        self.fault: Fault = fault
 
 
 class LimitError(InvalidInputError):

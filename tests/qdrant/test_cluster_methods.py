@@ -61,7 +61,7 @@ def test_telemetry(client):
     assert replica.num_vectors_by_name == {"v": count, "w": count, "m": several, "s": sparse}
     assert replica.total_optimized_points >= count
     assert replica.peer_id == client.collection_cluster_info("library").peer_id
-    assert refusal(client.cluster_telemetry, -1)[0] == 400
+    assert refusal(client.cluster_telemetry, -1)[0] == 422
 
 
 def test_optimizations(client):
@@ -83,7 +83,7 @@ def test_optimizations(client):
     few = client.get_optimizations("library")
     assert (few.queued, few.completed, few.idle_segments) == (None, None, None)
     assert refusal(client.get_optimizations, "no")[0] == 404
-    assert refusal(client.get_optimizations, "library", -1)[0] == 400
+    assert refusal(client.get_optimizations, "library", -1)[0] == 422
     assert refusal(client.get_optimizations, "library", 1, "all")[0] == 400
 
 

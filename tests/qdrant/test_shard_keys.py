@@ -317,7 +317,7 @@ def test_a_collection_that_is_not_divided_has_no_keys(filled: QdrantClient, key:
         (lambda client: client.create_shard_key("c", True), 400),
         (lambda client: client.create_shard_key("c", 1.5), 400),
         (lambda client: client.create_shard_key("c", None), 400),
-        (lambda client: client.create_shard_key("c", "new", shards_number=0), 400),
+        (lambda client: client.create_shard_key("c", "new", shards_number=0), 422),
         (lambda client: client.create_shard_key("none", "a"), 404),
         (lambda client: client.delete_shard_key("c", "x"), 400),
         (lambda client: client.delete_shard_key("none", "a"), 404),

@@ -62,7 +62,7 @@ def test_shard_snapshots(client):
     for call in (client.create_shard_snapshot, client.list_shard_snapshots):
         assert status(call, "c", 1) == 404
         assert status(call, "no", 0) == 404
-        assert status(call, "c", -1) == 400
+        assert status(call, "c", -1) == 422
         assert status(call, "c", "0") == 400
     assert status(client.delete_shard_snapshot, "c", 0, snapshot.name) == 404
     assert status(client.recover_shard_snapshot, "no", 0, snapshot.name) == 404

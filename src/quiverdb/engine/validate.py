@@ -118,14 +118,15 @@ def _check_index(hnsw: HnswSpec | None, quantization: Quantization | None) -> No
 
 def _check_range(name: str, value: float | None, low: float, high: float) -> None:
     if value is not None and not low <= value <= high:
-        raise InvalidInputError(f"{name} must be between {low} and {high}, got {value}", field=name)
+        raise InvalidInputError(f"{name} must be between {low} and {high}, got {value}", field=name, fault="range")
 
 
 def check_vector_spec(name: str, spec: VectorSpec) -> None:
     """Reject a dense vector that the engine cannot hold."""
     check_vector_name(name)
     if not 1 <= spec.size <= MAX_SIZE:
-        raise InvalidInputError(f"vector size must be between 1 and {MAX_SIZE}, got {spec.size}", field="size")
+        message = f"vector size must be between 1 and {MAX_SIZE}, got {spec.size}"
+        raise InvalidInputError(message, field="size", fault="range")
     _check_index(spec.hnsw, spec.quantization)
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType, TracebackType
 
 from quiverdb.errors import (
     AlreadyExistsError,
+    Fault,
     InvalidInputError,
     LimitError,
     NotFoundError,
@@ -33,12 +34,20 @@ _STATUSES: tuple[tuple[type[QuiverError], HTTPStatus, str], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND, "Not found"),
     (AlreadyExistsError, HTTPStatus.CONFLICT, "Wrong input"),
     (LimitError, HTTPStatus.BAD_REQUEST, "Bad request"),
-    (InvalidInputError, HTTPStatus.BAD_REQUEST, "Wrong input"),
     (RateLimitedError, HTTPStatus.TOO_MANY_REQUESTS, "Rate limiting exceeded"),
     (RefusedError, HTTPStatus.FORBIDDEN, ""),
     (RemoteError, HTTPStatus.SERVICE_UNAVAILABLE, ""),
 )
 """The status of each error, unless it has one of its own, and how a server begins to tell of it."""
+
+_FAULTS: Mapping[Fault, tuple[HTTPStatus, str]] = MappingProxyType({
+    "meaning": (HTTPStatus.BAD_REQUEST, "Wrong input: {}"),
+    "range": (HTTPStatus.UNPROCESSABLE_ENTITY, "Validation error in JSON body: [{}]"),
+    "body": (HTTPStatus.BAD_REQUEST, "Format error in JSON body: {}"),
+    "query": (HTTPStatus.BAD_REQUEST, "Deserialize error in query parameters: {}"),
+    "path": (HTTPStatus.BAD_REQUEST, "Deserialize error in path parameters: {}"),
+})  # fmt: skip
+"""What becomes of an ``InvalidInputError``."""
 
 
 def unexpected_response(error: BaseException | None) -> UnexpectedResponse | None:
@@ -47,13 +56,19 @@ def unexpected_response(error: BaseException | None) -> UnexpectedResponse | Non
         error = InvalidInputError("the request is nested too deeply, or contains itself")
     for kind, status, prefix in _STATUSES:
         if isinstance(error, kind):
-            told = "; ".join([str(error), *getattr(error, "__notes__", ())])
             headers = {}
             if isinstance(error, RateLimitedError) and error.retry_after is not None:
                 headers["retry-after"] = str(math.ceil(error.retry_after))
-            message = f"{prefix}: {told}" if prefix else told
+            message = f"{prefix}: {_told(error)}" if prefix else _told(error)
             return _response(_status(error) or status, message, headers, plain=getattr(error, "plain", False))
+    if isinstance(error, InvalidInputError):
+        status, text = _FAULTS[error.fault]
+        return _response(status, text.format(_told(error)))
     return None
+
+
+def _told(error: BaseException) -> str:
+    return "; ".join([str(error), *getattr(error, "__notes__", ())])
 
 
 def _status(error: object) -> HTTPStatus | None:

@@ -48,7 +48,7 @@ def read_body(operation: str, body: bytes) -> Any:
     try:
         return _decoder(operation).decode(body)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidInputError(f"Format error in JSON body: {error}") from error
+        raise InvalidInputError(str(error), fault="body") from error
 
 
 @cache

@@ -40,7 +40,7 @@ class Calls:
         """
         for argument, field in required(operation).items():
             if argument not in arguments:
-                raise InvalidInputError(f"Format error in JSON body: missing field `{field}`", field=argument)
+                raise InvalidInputError(f"missing field `{field}`", field=argument, fault="body")
         result = self._methods[operation](**arguments)
         return _whole(ALL[operation].taken, result)
 

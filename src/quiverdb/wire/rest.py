@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 import numpy as np
 
-from quiverdb.errors import InvalidInputError
+from quiverdb.errors import Fault, InvalidInputError
 from quiverdb.wire.http_message import Request
 from quiverdb.wire.operations import Operation
 
@@ -154,7 +154,7 @@ def decode(body: bytes) -> Any:
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInputError(f"Format error in JSON body: {error}") from error
+        raise InvalidInputError(str(error), fault="body") from error
 
 
 def result_of(operation: Operation, body: bytes) -> Any:
@@ -175,10 +175,10 @@ def arguments_of(operation: Operation, path: Mapping[str, str], query: Mapping[s
     """
     arguments = dict(operation.left_out)
     for name in path_arguments(operation.path):
-        arguments[name] = _read(name, path[name])
+        arguments[name] = _read(name, path[name], "path")
     for name in operation.query:
         if (text := query.get(name.rstrip("_"))) is not None:
-            arguments[name] = _read(name, text)
+            arguments[name] = _read(name, text, "query")
     if operation.body:
         arguments.update(_body_arguments(operation, body))
     return arguments
@@ -190,7 +190,7 @@ def _body_arguments(operation: Operation, body: Any) -> Iterable[tuple[str, Any]
             yield argument, body
             return
         if not isinstance(body, Mapping):
-            raise InvalidInputError(f"Format error in JSON body: expected an object, got {type(body).__name__}")
+            raise InvalidInputError(f"expected an object, got {type(body).__name__}", fault="body")
         value = next((found for name in field.split("|") if (found := body.get(name)) is not None), None)
         if value is not None:
             yield argument, value
@@ -220,10 +220,10 @@ _READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType({
 """How arguments in paths and query strings are read; those left out are text."""
 
 
-def _read(name: str, text: str) -> Any:
+def _read(name: str, text: str, fault: Fault) -> Any:
     try:
         return _READERS[name](text) if name in _READERS else text
     except ValueError:
         wanted = "true or false" if _READERS[name] is _flag else "a number"
-        message = f"Failed to deserialize query parameters: {name.rstrip('_')} must be {wanted}, got {text!r}"
-        raise InvalidInputError(message, field=name) from None
+        message = f"{name.rstrip('_')} must be {wanted}, got {text!r}"
+        raise InvalidInputError(message, field=name, fault=fault) from None

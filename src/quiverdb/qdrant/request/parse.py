@@ -40,7 +40,7 @@ def parse(name: str, value: Any) -> Any:
     try:
         return _adapter(name).validate_python(adopt(value))
     except ValidationError as error:
-        raise InvalidInputError(f"{name}: {explain(error)}", field=name) from error
+        raise InvalidInputError(f"{name}: {explain(error)}", field=name, fault="body") from error
 
 
 def explain(error: ValidationError) -> str:
@@ -109,10 +109,10 @@ def number(value: Any, name: str, least: int, default: int) -> int:
         return default
     if type(value) is not int:
         if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise InvalidInputError(f"{name} must be an integer, got {value!r}", field=name)
+            raise InvalidInputError(f"{name} must be an integer, got {value!r}", field=name, fault="body")
         value = value.__index__()
     if value < least:
-        raise InvalidInputError(f"{name} must be at least {least}, got {value}", field=name)
+        raise InvalidInputError(f"{name} must be at least {least}, got {value}", field=name, fault="range")
     return int(value)
 
 
@@ -122,7 +122,8 @@ def real(value: Any, name: str, *, infinite: bool = False) -> float:
         most = math.inf if infinite and not isinstance(value, int) else sys.float_info.max
         if -most <= value <= most:
             return float(value)
-    raise InvalidInputError(f"{name} must be a number that is not NaN or too large, got {short(value)}", field=name)
+    message = f"{name} must be a number that is not NaN or too large, got {short(value)}"
+    raise InvalidInputError(message, field=name, fault="body")
 
 
 def exact(value: Any, name: str) -> Any:
@@ -135,7 +136,7 @@ def string(value: Any, name: str) -> str:
     """Return ``value`` if it is a string."""
     if isinstance(value, str):
         return value
-    raise InvalidInputError(f"{name} must be a string, got {short(value)}", field=name)
+    raise InvalidInputError(f"{name} must be a string, got {short(value)}", field=name, fault="body")
 
 
 def strings(values: Any, name: str) -> tuple[str, ...]:
@@ -146,5 +147,5 @@ def strings(values: Any, name: str) -> tuple[str, ...]:
 def series(values: Any, name: str) -> Iterable[Any]:
     """Return ``values`` if they are a list or another iterable that is neither text nor a dict."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise InvalidInputError(f"{name} must be a list, got {short(values)}", field=name)
+        raise InvalidInputError(f"{name} must be a list, got {short(values)}", field=name, fault="body")
     return values

@@ -221,10 +221,12 @@ def _nearest(value: Any) -> Nearest:
         return Nearest(vector_input(value.nearest))
     diversity = 0.5 if mmr.diversity is None else real(mmr.diversity, "diversity")
     if not 0 <= diversity <= 1:
-        raise InvalidInputError(f"diversity lies between 0 and 1, got {diversity}", field="diversity")
+        raise InvalidInputError(f"diversity lies between 0 and 1, got {diversity}", field="diversity", fault="range")
     candidates = None if mmr.candidates_limit is None else number(mmr.candidates_limit, "candidates_limit", 1, 1)
     if candidates is not None and candidates > _MOST_CANDIDATES:
-        raise InvalidInputError(f"candidates_limit is at most {_MOST_CANDIDATES}", field="candidates_limit")
+        raise InvalidInputError(
+            f"candidates_limit is at most {_MOST_CANDIDATES}", field="candidates_limit", fault="range"
+        )
     return Nearest(vector_input(value.nearest), Mmr(diversity, candidates))
 
 

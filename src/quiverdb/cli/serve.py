@@ -27,6 +27,7 @@ def serve(
     with one_line_errors():
         from quiverdb.engine.database import EngineDatabase
         from quiverdb.server.serving import Server, run
+        from quiverdb.server.sources import load_settings
 
         def started(server: Server) -> None:
             Console(stderr=True).print(f"[bold]QuiverDB[/] serves {data} on {server.url}", highlight=False)
@@ -36,4 +37,4 @@ def serve(
                 unfinished.replace(ports_file)
 
         with EngineDatabase.open(data) as database:
-            run(database, started, host=host, port=port)
+            run(database, load_settings({"host": host, "port": port, "grpc_port": 0, "data": data}), started)

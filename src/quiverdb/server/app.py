@@ -1,76 +1,66 @@
-"""The REST server as an ASGI application: a request finds its route, its answer is sent."""
+"""The REST server as an ASGI application: requests find their routes, and whoever may ask is answered."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from time import perf_counter
-from typing import Any, TypeAlias
 
-from quiverdb.database import Database
-from quiverdb.server.bodies import read_body
-from quiverdb.server.calls import ALL, Calls
-from quiverdb.server.exchange import Answer, ClientGoneError, Receive, Request, Scope, Send, accepted, ok
+from quiverdb.server.access import FULL, is_open
+from quiverdb.server.core import Core
+from quiverdb.server.exchange import ClientGoneError, Receive, Request, Response, Route, Scope, Send, headers_of
 from quiverdb.server.failures import failure
-from quiverdb.server.routing import Router
-from quiverdb.server.service import FIXED
-from quiverdb.server.workers import Workers
-from quiverdb.wire.operations import Operation
-from quiverdb.wire.rest import arguments_of
+from quiverdb.server.rest import operation_routes
+from quiverdb.server.routing import MethodError, PathError, Router
+from quiverdb.server.service import service_routes
+from quiverdb.server.snapshots import snapshot_routes
 
 __all__ = ["Application"]
 
-logger = logging.getLogger("quiverdb.server")
-
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Any]]
+_log = logging.getLogger("quiverdb.server")
 
 
 class Application:
-    """Answer requests to a database."""
+    """Answer requests over REST."""
 
-    def __init__(self, database: Database, workers: Workers) -> None:
-        self._calls = Calls(database)
-        self._workers = workers
-        self._router: Router[Endpoint] = Router()
-        for operation in ALL.values():
-            self._router.add(operation.method, operation.path, self._endpoint(operation))
-        for path, answer in FIXED.items():
-            self._router.add("GET", path, _always(answer))
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._router: Router[Route] = Router()
+        for route in (*operation_routes(core), *service_routes(core), *snapshot_routes(core)):
+            self._router.add(route.method, route.path, route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             return
+        began = perf_counter()
+        label = "unknown"
         try:
-            endpoint, names = self._router.find(scope["method"], scope["raw_path"].decode("ascii"))
-            answer = await endpoint(Request(scope, receive, names, patience=30))
-        except ClientGoneError:
+            route, request = await self._enter(scope, receive)
+            label = route.label
+            answer: Response = await route.endpoint(request)
+        except ClientGoneError as error:
+            _log.debug("%s: %s", scope["path"], error)
             return
         except Exception as error:
             answer = failure(error)
-        await answer(scope, receive, send)
+        with suppress(ClientGoneError):
+            await answer(scope, receive, send)
+        seconds = perf_counter() - began
+        self._core.answered("rest", label, answer.status, seconds)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s %s: %d in %.1f ms", scope["method"], scope["path"], answer.status, seconds * 1e3)
 
-    def _endpoint(self, operation: Operation) -> Endpoint:
-        async def endpoint(request: Request) -> Answer:
-            started = perf_counter()
-            body = await request.body(1 << 25) if operation.body else b""
-            return await self._workers.run(
-                operation.access, self._answer, operation, request.path, request.query, body, started
-            )
-
-        return endpoint
-
-    def _answer(
-        self, operation: Operation, path: Mapping[str, str], query: Mapping[str, str], body: bytes, started: float
-    ) -> Answer:
-        plain = read_body(operation.name, body) if operation.body else None
-        result = self._calls.call(operation.name, arguments_of(operation, path, query, plain))
-        seconds = perf_counter() - started
-        return accepted(seconds) if result is None else ok(result, seconds)
-
-
-def _always(answer: Answer) -> Endpoint:
-    async def endpoint(_: Request) -> Answer:
-        return answer
-
-    return endpoint
+    async def _enter(self, scope: Scope, receive: Receive) -> tuple[Route, Request]:
+        """Return the route of a request whose caller may take it."""
+        try:
+            route, path = self._router.find(scope["method"], scope["raw_path"].decode("ascii"))
+        except (PathError, MethodError):
+            await self._core.access(headers_of(scope))  # those who are not let in learn of no route either
+            raise
+        if is_open(route.name):
+            return route, Request(scope, receive, path, FULL)
+        request = Request(scope, receive, path, FULL)
+        request.access = await self._core.access(request.headers)
+        request.access.require(route.name, path.get("collection_name"))
+        return route, request

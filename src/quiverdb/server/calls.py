@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from inspect import Parameter, signature
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from quiverdb._version import __version__
 from quiverdb.database import Database
-from quiverdb.errors import InvalidInputError
-from quiverdb.qdrant import QdrantClient
+from quiverdb.errors import InvalidInputError, RefusedError
+from quiverdb.qdrant import QdrantClient, models
+from quiverdb.qdrant._connection import API_VERSION
+from quiverdb.server.access import FULL, Access
+from quiverdb.server.limits import check_batch
+from quiverdb.server.recovery import Fetcher, snapshot_source
+from quiverdb.server.settings import Settings
+from quiverdb.server.workers import Workers
 from quiverdb.wire.operations import LEGACY, OPERATIONS, Operation
 
-__all__ = ["ALL", "Calls", "required"]
+__all__ = ["ALL", "Calls", "data_folder", "required"]
 
 ALL: Mapping[str, Operation] = MappingProxyType({**OPERATIONS, **LEGACY})
 """Every operation that a server answers, by name."""
+
+TITLE = "qdrant - vector search engine"
+"""What clients look for to know whom they talk to."""
+
+_UNAVAILABLE = 503
+_IN_RECOVERY = frozenset((
+    "info", "get_collections", "get_aliases", "collection_exists", "delete_collection", "cluster_status",
+))  # fmt: skip
+"""What recovery mode leaves."""
+
+_log = logging.getLogger("quiverdb.server")
 
 
 class Calls:
@@ -24,25 +44,78 @@ class Calls:
 
     >>> from quiverdb.engine.database import EngineDatabase
     >>> with EngineDatabase.open(":memory:") as database:
-    ...     Calls(database).call("collection_exists", {"collection_name": "docs"})
+    ...     Calls(database, Settings(), Workers(1)).call("collection_exists", {"collection_name": "docs"})
     {'exists': False}
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, settings: Settings, workers: Workers) -> None:
         self.database = database
+        self._settings = settings
+        self._workers = workers
+        self._fetcher = Fetcher(settings.storage)
         self._client = QdrantClient(database=database)
-        self._methods: dict[str, Callable[..., Any]] = {name: getattr(self._client, name) for name in ALL}
+        self._methods: dict[str, Callable[..., Any]] = {
+            **{name: getattr(self._client, name) for name in ALL},
+            "info": version_info,
+            "recover_snapshot": self._recover,
+            "recover_shard_snapshot": self._recover,
+        }
 
-    def call(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+    def call(self, operation: str, arguments: Mapping[str, Any], access: Access = FULL) -> Any:
         """Return the result of an operation as REST's ``result`` shows it, as plain data or models.
 
-        Raise what ``QdrantClient`` raises, and ``InvalidInputError`` for a missing argument.
+        ``None`` tells that the work goes on (``wait=False``). Raise what ``QdrantClient`` raises, ``RefusedError`` for
+        what the caller or the settings do not allow, and ``InvalidInputError`` for a missing argument.
         """
         for argument, field in required(operation).items():
             if argument not in arguments:
                 raise InvalidInputError(f"missing field `{field}`", field=argument, fault="body")
-        result = self._methods[operation](**arguments)
-        return _whole(ALL[operation].taken, result)
+        access.require(operation, arguments.get("collection_name"), arguments)
+        check_batch(arguments, self._settings.service)
+        notice = self._settings.storage.recovery_mode
+        if notice is not None and operation not in _IN_RECOVERY:
+            raise RefusedError(f"Service unavailable: {notice}", status=_UNAVAILABLE)
+        result = _whole(ALL[operation].taken, self._methods[operation](**arguments))
+        if access.everywhere is None and operation in _SHOWN:
+            _SHOWN[operation](result, access)
+        return result
+
+    def recover_file(self, path: Path, arguments: Mapping[str, Any]) -> bool | None:
+        """Make a collection or shard what a snapshot that was uploaded holds; None if that goes on (``wait=False``).
+
+        The file is deleted in the end.
+        """
+
+        def recover() -> bool | None:
+            try:
+                return self._recovered(str(path), arguments)
+            finally:
+                path.unlink(missing_ok=True)
+
+        return self._perform(recover, wait=arguments.get("wait", True))
+
+    def _recover(
+        self, *, location: str, api_key: str | None = None, wait: bool = True, **arguments: Any
+    ) -> bool | None:
+        def recover() -> bool | None:
+            checksum = arguments.get("checksum")
+            data = data_folder(self.database)
+            with snapshot_source(location, data, self._fetcher, checksum=checksum, api_key=api_key) as found:
+                return self._recovered(found, arguments)
+
+        if location.partition(":")[0].lower() in ("http", "https"):
+            self._fetcher.check(location)
+        return self._perform(recover, wait=wait)
+
+    def _recovered(self, location: str, arguments: Mapping[str, Any]) -> bool | None:
+        method = self._client.recover_shard_snapshot if "shard_id" in arguments else self._client.recover_snapshot
+        return method(**{**arguments, "location": location, "wait": True})
+
+    def _perform(self, work: Callable[[], bool | None], *, wait: bool) -> bool | None:
+        if wait:
+            return work()
+        self._workers.start("manage", work)
+        return None
 
 
 def _whole(taken: tuple[str, ...], result: Any) -> Any:
@@ -61,3 +134,34 @@ def required(operation: str) -> Mapping[str, str]:
         for argument, field in ALL[operation].body.items()
         if parameters[argument].default is Parameter.empty
     }
+
+
+def version_info() -> models.VersionInfo:
+    """Tell who answers, in the words that clients know."""
+    return models.VersionInfo(title=TITLE, version=API_VERSION, commit=f"quiverdb-{__version__}")
+
+
+def data_folder(database: Database) -> Path | None:
+    """Return the folder of a database; None for one in memory, or elsewhere."""
+    folder = getattr(database, "folder", None)
+    return folder if isinstance(folder, Path) else None
+
+
+def _show_collections(result: Any, access: Access) -> None:
+    result.collections = [one for one in result.collections if access.sees(one.name)]
+
+
+def _show_aliases(result: Any, access: Access) -> None:
+    result.aliases = [one for one in result.aliases if access.sees(one.collection_name)]
+
+
+def _show_telemetry(result: Any, access: Access) -> None:
+    result.collections = {name: told for name, told in (result.collections or {}).items() if access.sees(name)}
+
+
+_SHOWN: Mapping[str, Callable[[Any, Access], None]] = MappingProxyType({
+    "get_collections": _show_collections,
+    "get_aliases": _show_aliases,
+    "cluster_telemetry": _show_telemetry,
+})  # fmt: skip
+"""Results about everything are cut down to what a caller may know of."""

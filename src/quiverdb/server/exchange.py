@@ -7,20 +7,45 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from quiverdb.errors import InvalidInputError
+from quiverdb.errors import InvalidInputError, RefusedError
+from quiverdb.server.access import Access
+from quiverdb.server.limits import BodySize
 from quiverdb.wire.rest import encode
 
-__all__ = ["Answer", "ClientGoneError", "Headers", "Receive", "Request", "Scope", "Send", "TooLargeError", "ok"]
+__all__ = [
+    "JSON",
+    "TEXT",
+    "Answer",
+    "ClientGoneError",
+    "Endpoint",
+    "Headers",
+    "Receive",
+    "Request",
+    "Response",
+    "Route",
+    "Scope",
+    "Send",
+    "accepted",
+    "bare",
+    "headers_of",
+    "ok",
+]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+PATIENCE = 30.0
+"""Seconds that a client has to send a body, besides what its size takes."""
+SLOWEST = 16 * 1024
+"""Bytes per second that a body must come at."""
+_PACKINGS = {"gzip": 31, "deflate": 15}
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 TEXT: Headers = ((b"content-type", b"text/plain; charset=utf-8"),)
@@ -30,22 +55,17 @@ class ClientGoneError(ConnectionError):
     """Tell that a client vanished or stalled before its request was complete."""
 
 
-class TooLargeError(Exception):
-    """Tell that a body has more bytes than ``limit``."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"JSON payload is larger than allowed (limit: {limit} bytes)")
-        self.limit = limit
-
-
 class Request:
-    """Read a request: its path, query and headers, and its body as it arrives."""
+    """Read a request: its path, query and headers, and its body as it arrives.
 
-    def __init__(self, scope: Scope, receive: Receive, path: Mapping[str, str], *, patience: float) -> None:
+    ``access`` is what the caller may do.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, path: Mapping[str, str], access: Access) -> None:
         self.scope = scope
         self.path = path
+        self.access = access
         self._receive = receive
-        self._patience = patience
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -54,42 +74,69 @@ class Request:
         try:
             return dict(parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict")) if text else {}
         except ValueError:
-            raise InvalidInputError("Failed to deserialize query parameters: not UTF-8") from None
+            raise InvalidInputError("it is not UTF-8", fault="query") from None
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
         """The headers, by name in lower case."""
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+        return headers_of(self.scope)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; ``ClientGoneError`` if it does not come to its end."""
-        more = True
+    async def chunks(self, size: BodySize | None = None) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives, counted by ``size``; ``ClientGoneError`` if it does not come to its end."""
+        loop = asyncio.get_running_loop()
+        deadline, more = loop.time() + PATIENCE, True
         while more:
-            message = await self._next()
+            message = await self._next(deadline)
             more = message.get("more_body", False)
-            yield message.get("body", b"")
+            chunk = message.get("body", b"")
+            if size is not None:
+                size.add(chunk)
+            deadline += len(chunk) / SLOWEST
+            yield chunk
 
-    async def body(self, limit: int) -> bytes:
-        """Return the body; ``TooLargeError`` if it has more bytes than ``limit``."""
-        if int(self.headers.get("content-length", 0)) > limit:
-            raise TooLargeError(limit)
-        parts, size = [], 0
-        async for chunk in self.chunks():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise TooLargeError(limit)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+    async def json(self, limit: int) -> bytes:
+        """Return a body of JSON, unpacked and unread; ``RefusedError`` if it has more bytes than ``limit``."""
+        size = BodySize(limit, self.headers.get("content-length"))
+        if "json" not in self.headers.get("content-type", ""):
+            raise RefusedError("Content type error: the header content-type must be application/json", status=400)
+        parts = [chunk async for chunk in self.chunks(size)]
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        packing = self.headers.get("content-encoding", "identity")
+        return body if packing == "identity" else _unpacked(body, packing, limit)
 
-    async def _next(self) -> MutableMapping[str, Any]:
+    @property
+    def takes_gzip(self) -> bool:
+        """Whether the answer may be packed."""
+        return "gzip" in self.headers.get("accept-encoding", "")
+
+    async def _next(self, deadline: float) -> MutableMapping[str, Any]:
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout_at(deadline):
                 message = await self._receive()
         except TimeoutError:
             raise ClientGoneError("the body came too slowly") from None
         if message["type"] == "http.disconnect":
             raise ClientGoneError("the client went away")
         return message
+
+
+def headers_of(scope: Scope) -> Mapping[str, str]:
+    """Return the headers of a request, by name in lower case."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _unpacked(body: bytes, packing: str, limit: int) -> bytes:
+    if packing not in _PACKINGS:
+        raise RefusedError(f"the content-encoding {packing[:40]!r} is not known here: use gzip", status=415)
+    unpacker = zlib.decompressobj(wbits=_PACKINGS[packing])
+    try:
+        unpacked = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise RefusedError(f"the body is no {packing}: {error}", status=400) from None
+    BodySize(limit).add(unpacked)
+    if not unpacker.eof:
+        raise RefusedError(f"the {packing} of the body is cut off", status=400)
+    return unpacked
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -125,6 +172,37 @@ def ok(result: Any, seconds: float) -> Answer:
     return Answer(b'{"result":%b,"status":"ok","time":%b}' % (encode(result), repr(round(seconds, 9)).encode()))
 
 
+def bare(result: Any) -> Answer:
+    """Return a result without an envelope."""
+    return Answer(encode(result))
+
+
 def accepted(seconds: float) -> Answer:
     """Return what tells that work goes on after the answer."""
     return Answer(encode({"status": "accepted", "time": seconds}), HTTPStatus.ACCEPTED)
+
+
+class Response(Protocol):
+    """What can be sent: an ``Answer``, or anything else with a status that knows how to send itself over ASGI."""
+
+    @property
+    def status(self) -> int: ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Lead a method and path to what answers; ``name`` is that of the operation in ``quiverdb.server.access``."""
+
+    name: str
+    method: str
+    path: str
+    endpoint: Endpoint
+
+    @property
+    def label(self) -> str:
+        """What the route is called in metrics."""
+        return f"{self.method} {self.path}"

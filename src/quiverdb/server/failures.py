@@ -12,7 +12,7 @@ from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.errors import unexpected_response
 from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 from quiverdb.remote.protocol import ResponseError, TransportError
-from quiverdb.server.exchange import JSON, Answer, TooLargeError
+from quiverdb.server.exchange import JSON, Answer
 from quiverdb.server.routing import MethodError, PathError
 from quiverdb.wire.rest import encode
 
@@ -21,7 +21,6 @@ __all__ = ["failure", "refusal"]
 logger = logging.getLogger("quiverdb.server")
 
 _STATUSES: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
-    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Payload too large"),
     (MissingLibraryError, HTTPStatus.BAD_REQUEST, "Inference error"),
     (UnsupportedError, HTTPStatus.NOT_IMPLEMENTED, "Not implemented"),
     (ClosedError, HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable"),
@@ -44,7 +43,7 @@ def failure(error: Exception) -> Answer:
             wait = (b"retry-after", b"%d" % error.retry_after_s)
             return refusal(HTTPStatus.TOO_MANY_REQUESTS, error.message, wait)
         case PathError():
-            return refusal(HTTPStatus.NOT_FOUND, f"Not found: no route has the path {error}")
+            return Answer(b"", HTTPStatus.NOT_FOUND, ())  # clients tell unknown routes by the empty body
         case MethodError():
             allowed = (b"allow", ", ".join(error.allowed).encode())
             return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed", allowed)

@@ -1,28 +1,130 @@
-"""Routes that tell of the server itself: its version, its health."""
+"""Routes that tell of the server itself, and the few about points and quotas that no operation stands for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from time import perf_counter
+from typing import Any
 
-from quiverdb._version import __version__
+from quiverdb.errors import InvalidInputError, NotFoundError
 from quiverdb.qdrant._connection import API_VERSION
-from quiverdb.server.exchange import TEXT, Answer
-from quiverdb.wire.rest import encode
+from quiverdb.server import metrics
+from quiverdb.server.access import Access
+from quiverdb.server.core import Core
+from quiverdb.server.exchange import TEXT, Answer, Endpoint, Request, Route, bare, ok
+from quiverdb.server.openapi import openapi_json
+from quiverdb.wire.operations import OPERATIONS
+from quiverdb.wire.rest import arguments_of
 
-__all__ = ["FIXED"]
+__all__ = ["service_routes"]
+
+_POINT = "/collections/{collection_name}/points/{id}"
+_HEALTH = {
+    "healthz": "healthz check passed",
+    "livez": "healthz check passed",
+    "readyz": "all shards are ready",
+}
 
 
-def _text(body: str) -> Answer:
-    return Answer(body.encode(), headers=TEXT)
+def service_routes(core: Core) -> Iterator[Route]:
+    """Yield the routes."""
+    for name, text in _HEALTH.items():
+        yield Route(name, "GET", f"/{name}", _always(Answer(text.encode(), headers=TEXT)))
+    yield Route("metrics", "GET", "/metrics", _metrics(core))
+    yield Route("telemetry", "GET", "/telemetry", _telemetry(core))
+    yield Route("get_issues", "GET", "/issues", _always(bare({"issues": []})))
+    yield Route("clear_issues", "DELETE", "/issues", _always(ok(result=True, seconds=0.0)))
+    yield Route("get_point", "GET", _POINT, _point(core))
+    yield Route("openapi", "GET", "/openapi.json", _openapi(core))
 
 
-FIXED: Mapping[str, Answer] = MappingProxyType({
-    "/": Answer(
-        encode({"title": "qdrant - vector search engine", "version": API_VERSION, "commit": f"quiverdb-{__version__}"})
-    ),
-    "/healthz": _text("healthz check passed"),
-    "/livez": _text("healthz check passed"),
-    "/readyz": _text("all shards are ready"),
-})  # fmt: skip
-"""What is always answered in the same way, by path."""
+def _always(answer: Answer) -> Endpoint:
+    async def endpoint(_: Request) -> Answer:
+        return answer
+
+    return endpoint
+
+
+def _metrics(core: Core) -> Endpoint:
+    def text() -> str:
+        recovering = core.settings.storage.recovery_mode is not None
+        prefix = core.settings.service.metrics_prefix
+        return "".join(metrics.prometheus_text(core.requests, core.database, prefix=prefix, recovery_mode=recovering))
+
+    async def endpoint(_: Request) -> Answer:
+        told = await core.workers.run("read", text)
+        return Answer(told.encode(), headers=((b"content-type", metrics.CONTENT_TYPE.encode()),))
+
+    return endpoint
+
+
+def _openapi(core: Core) -> Endpoint:
+    async def endpoint(_: Request) -> Answer:
+        return Answer(await core.workers.run("read", openapi_json))
+
+    return endpoint
+
+
+def _telemetry(core: Core) -> Endpoint:
+    async def endpoint(request: Request) -> Answer:
+        began = perf_counter()
+        level = request.query.get("details_level", "0")
+        if not level.isdecimal():
+            message = f"details_level must be a number, got {level!r}"
+            raise InvalidInputError(message, field="details_level", fault="query")
+        told = await core.workers.run("read", _told, core, int(level), request.access)
+        return ok(told, perf_counter() - began)
+
+    return endpoint
+
+
+def _told(core: Core, level: int, access: Access) -> dict[str, Any]:
+    """Return what a server tells of itself; from level 1 on, of each collection too."""
+    settings = core.settings
+    features = dict.fromkeys(("debug", "service_debug_feature", "gpu", "rocksdb", "staging"), False)
+    names = access.visible(core.database.collection_names())
+    collections: dict[str, Any] = {"number_of_collections": len(names)}
+    if level:
+        collections["collections"] = [told for name in names if (told := _collection(core, name)) is not None]
+    return {
+        "id": core.id,
+        "app": {
+            "name": "qdrant",
+            "version": API_VERSION,
+            "features": {**features, "recovery_mode": settings.storage.recovery_mode is not None},
+            "jwt_rbac": settings.service.jwt_rbac,
+        },
+        "collections": collections,
+        "cluster": {"enabled": False},
+        "requests": core.requests.telemetry(),
+    }
+
+
+def _collection(core: Core, name: str) -> dict[str, Any] | None:
+    try:
+        info = core.calls.call("get_collection", {"collection_name": name})
+    except ValueError:  # it was deleted meanwhile
+        return None
+    params = info.config.params
+    vectors = len(params.vectors) if isinstance(params.vectors, Mapping) else int(params.vectors is not None)
+    count = (info.points_count or 0) * (vectors + len(params.sparse_vectors or {}))
+    return {"vectors": count, "optimizers_status": info.optimizer_status, "params": params}
+
+
+def _point(core: Core) -> Endpoint:
+    retrieve = OPERATIONS["retrieve"]
+
+    def answer(request: Request, began: float) -> Answer:
+        id = request.path["id"]
+        terms = {name: value for name, value in request.query.items() if name in retrieve.query}
+        ids = {"ids": [int(id) if id.isdecimal() and id.isascii() else id], "with_vector": True}
+        arguments = arguments_of(retrieve, request.path, terms, ids)
+        found = core.calls.call("retrieve", arguments, request.access)
+        if not found:
+            raise NotFoundError(f"Point with id {id} does not exists!", kind="point", name=id)
+        return ok(found[0], perf_counter() - began)
+
+    async def endpoint(request: Request) -> Answer:
+        return await core.workers.run("read", answer, request, perf_counter())
+
+    return endpoint

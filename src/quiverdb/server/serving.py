@@ -15,11 +15,14 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import uvicorn
+from starlette.middleware.cors import CORSMiddleware
 
 from quiverdb.database import Database
 from quiverdb.server.app import Application
+from quiverdb.server.core import Core
 from quiverdb.server.protocol import PatientProtocol
-from quiverdb.server.workers import Workers
+from quiverdb.server.settings import Service, Settings, check_settings
+from quiverdb.server.tls import tls_context
 
 __all__ = ["Server", "run", "serving"]
 
@@ -27,6 +30,9 @@ T = TypeVar("T")
 
 KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
+
+ANYWHERE = Settings(service=Service(http_port=0, grpc_port=None))
+"""Settings that get in nobody's way: any free port of this machine, and no gRPC."""
 
 
 class Server:
@@ -38,13 +44,23 @@ class Server:
     True
     """
 
-    def __init__(self, database: Database, *, host: str = "127.0.0.1", port: int = 0, grace: float = 30.0) -> None:
-        self.host = host
-        self._socket = _listen(host, port)
+    def __init__(self, database: Database, settings: Settings) -> None:
+        check_settings(settings)
+        service = settings.service
+        self._tls = tls_context(settings)
+        self.host = service.host
+        self._socket = _listen(service.host, service.http_port)
         self.port: int = self._socket.getsockname()[1]
-        self._workers = Workers({"read": 4, "write": 4, "manage": 4})
+        self.core = Core(database, settings)
+        self._http = self._server(service)
+        self._ticking: asyncio.Task[None] | None = None
+
+    def _server(self, service: Service) -> uvicorn.Server:
+        app: Any = Application(self.core)
+        if service.enable_cors:
+            app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
         config = uvicorn.Config(
-            Application(database, self._workers),
+            app,
             http=PatientProtocol,
             ws="none",
             lifespan="off",
@@ -52,18 +68,20 @@ class Server:
             access_log=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=math.ceil(grace),
+            timeout_graceful_shutdown=math.ceil(service.graceful_shutdown_secs),
             backlog=_BACKLOG,
         )
         config.load()
-        self._http = uvicorn.Server(config)
-        self._http.lifespan = config.lifespan_class(config)
-        self._ticking: asyncio.Task[None] | None = None
+        config.ssl = self._tls
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        return server
 
     @property
     def url(self) -> str:
         """Where clients find the REST interface."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     async def start(self) -> None:
         """Begin to answer."""
@@ -79,7 +97,7 @@ class Server:
             for connection in list(self._http.server_state.connections):
                 connection.transport.abort()
         self._socket.close()
-        await asyncio.to_thread(self._workers.close)
+        await asyncio.to_thread(self.core.close)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -106,11 +124,11 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 @contextmanager
-def serving(database: Database, **options: Any) -> Iterator[Server]:
-    """Serve a database from threads of this process while the block runs; options are those of ``Server``."""
+def serving(database: Database, settings: Settings = ANYWHERE) -> Iterator[Server]:
+    """Serve a database from threads of this process while the block runs, by default on any free port."""
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         loop = runner.get_loop()
-        server = Server(database, **options)
+        server = Server(database, settings)
         thread = threading.Thread(target=loop.run_forever, name="quiverdb-server", daemon=True)
         thread.start()
 
@@ -126,11 +144,11 @@ def serving(database: Database, **options: Any) -> Iterator[Server]:
             thread.join()
 
 
-def run(database: Database, started: Callable[[Server], None] = lambda _: None, **options: Any) -> None:
+def run(database: Database, settings: Settings, started: Callable[[Server], None] = lambda _: None) -> None:
     """Serve a database until SIGTERM or SIGINT; ``started`` is told once requests are let in."""
 
     async def main() -> None:
-        server = Server(database, **options)
+        server = Server(database, settings)
         stop = asyncio.Event()
         with _signals(stop):
             await server.start()

@@ -36,7 +36,7 @@ def served(folder: Path, *flags: str, data: str | Path = ":memory:") -> Iterator
     """Run ``quiverdb serve`` on free ports; ``folder`` is for what the server says of itself."""
     ports = folder / "ports.json"
     ports.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "quiverdb", "serve", "--data", str(data), "--port", "0"]
+    command = [sys.executable, "-m", "quiverdb", "serve", "--data", str(data), "--port", "0", "--grpc-port", "0"]
     process = subprocess.Popen([*command, "--ports-file", str(ports), *flags], stderr=subprocess.PIPE, text=True)
     try:
         found = _wait(ports, process)

@@ -10,7 +10,7 @@ import math
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -82,6 +82,16 @@ class Server:
         """Where clients find the REST interface."""
         scheme = "http" if self._tls is None else "https"
         return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @property
+    def grpc_target(self) -> str | None:
+        """Where clients find the gRPC interface, if there is one."""
+        return None
+
+    @property
+    def ports(self) -> Mapping[str, int | None]:
+        """The ports by protocol."""
+        return {"http": self.port, "grpc": None}
 
     async def start(self) -> None:
         """Begin to answer."""

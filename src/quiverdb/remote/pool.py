@@ -42,11 +42,31 @@ class Limits(msgspec.Struct, frozen=True):
     expiry: float | None = 5.0
 
 
+_SMALL = 1 << 16
+"""Bytes of a body that are worth copying, so that it leaves together with what stands before it."""
+
+
+class _Joined(HTTPConnection):
+    """Send a small body in one piece with its head."""
+
+    body = b""
+    broken = False
+
+    def send(self, data: Any) -> None:
+        """Send the head that is handed over, and the body that waits."""
+        body, self.body = self.body, b""
+        super().send(data + body if body else data)
+
+
+class _JoinedTls(_Joined, HTTPSConnection):
+    pass
+
+
 class _Connections:
     """Hold the connections of one process."""
 
     def __init__(self, limits: Limits) -> None:
-        self.idle: deque[tuple[HTTPConnection, float]] = deque()
+        self.idle: deque[tuple[_Joined, float]] = deque()
         self.room = None if limits.connections is None else BoundedSemaphore(limits.connections)
         self.closed = False
 
@@ -97,11 +117,11 @@ class Pool:
                 failures.connected = True
                 response = _ask(connection, method, target, headers, body)
             yield response
-            done = response.isclosed() and connection.sock is not None
+            done = response.isclosed() and connection.sock is not None and not connection.broken
         finally:
             self._put_back(connections, connection, done)
 
-    def _idle(self, connections: _Connections) -> HTTPConnection | None:
+    def _idle(self, connections: _Connections) -> _Joined | None:
         """Return the connection that was used last, if it still stands."""
         expiry = self._limits.expiry
         while True:
@@ -113,13 +133,13 @@ class Pool:
                 return connection
             connection.close()
 
-    def _new(self) -> HTTPConnection:
+    def _new(self) -> _Joined:
         host, port = self._address.connect_to
         if self._context is None:
-            return HTTPConnection(host, port)
-        return HTTPSConnection(host, port, context=self._context)
+            return _Joined(host, port)
+        return _JoinedTls(host, port, context=self._context)
 
-    def _put_back(self, connections: _Connections, connection: HTTPConnection, done: bool) -> None:
+    def _put_back(self, connections: _Connections, connection: _Joined, done: bool) -> None:
         full = self._limits.idle is not None and len(connections.idle) >= self._limits.idle
         if done and not full:
             connections.idle.append((connection, monotonic()))
@@ -144,24 +164,17 @@ def _connect(connection: HTTPConnection, timeout: float) -> None:
         connection.sock.settimeout(timeout)
 
 
-def _ask(
-    connection: HTTPConnection, method: str, target: str, headers: Pairs, body: bytes | FileForm | None
-) -> HTTPResponse:
+def _ask(connection: _Joined, method: str, target: str, headers: Pairs, body: bytes | FileForm | None) -> HTTPResponse:
     connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
     for name, value in headers:
         connection.putheader(name, value)
+    if isinstance(body, bytes) and len(body) <= _SMALL:
+        connection.body, body = body, None
     try:
         connection.endheaders(body.chunks() if isinstance(body, FileForm) else body)
-    except ConnectionError:
-        return _refusal(connection)
+    except ConnectionError:  # the server may have said why it listens no more
+        connection.broken = True
     return connection.getresponse()
-
-
-def _refusal(connection: HTTPConnection) -> HTTPResponse:
-    """Return what a server said before it stopped listening to a request, if it said anything."""
-    response = connection.getresponse()
-    response.will_close = True
-    return response
 
 
 def _readable(sock: socket.socket) -> bool:

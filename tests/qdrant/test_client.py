@@ -15,7 +15,7 @@ import pytest
 from qdrant_client import models as official
 
 from quiverdb.engine.database import EngineDatabase
-from quiverdb.errors import ClosedError, InvalidInputError, QuiverError, UnsupportedError
+from quiverdb.errors import ClosedError, InvalidInputError, QuiverError
 from quiverdb.qdrant import QdrantClient, models
 from quiverdb.qdrant.http.exceptions import ApiException, UnexpectedResponse
 
@@ -416,10 +416,20 @@ def test_unknown_arguments_are_type_errors(docs: QdrantClient, call: Any) -> Non
         call(docs)
 
 
-@pytest.mark.parametrize("options", [{}, {"host": "localhost"}, {"url": "http://localhost"}, {"location": "http://x"}])
-def test_remote_servers_are_named_as_missing(options: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedError, match="remote server"):
-        QdrantClient(**options)
+@pytest.mark.parametrize(
+    ("options", "server"),
+    [
+        ({}, "http://localhost:6333"),
+        ({"host": "example.com", "port": 1}, "http://example.com:1"),
+        ({"url": "http://x", "prefix": "a"}, "http://x:6333/a"),
+        ({"location": "https://x"}, "https://x:6333"),
+    ],
+)
+def test_a_client_of_a_server_sends_nothing_before_it_is_asked(options: dict[str, Any], server: str) -> None:
+    with QdrantClient(**options, check_compatibility=False) as client:
+        assert repr(client) == f"<QdrantClient {server}>"
+    with pytest.raises(ClosedError):
+        client.get_collections()
 
 
 def test_only_one_location_may_be_given(tmp_path: Path) -> None:

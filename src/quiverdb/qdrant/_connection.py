@@ -121,7 +121,7 @@ class Connection:
         """Prepare to ask a server; nothing is sent yet."""
         from quiverdb.qdrant._remote import reach
 
-        self._described, self._remote = reach(options, self._inference_batch)
+        self._described, self._remote = reach(options, self._inference_batch, API_VERSION)
         self._database = cast(Database, _Far())
         self._finalizer = weakref.finalize(self, self._remote.close)
 

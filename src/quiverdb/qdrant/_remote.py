@@ -15,13 +15,15 @@ import msgspec
 import numpy as np
 from pydantic import ValidationError
 
-from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.http.exceptions import ResponseHandlingException, UnexpectedResponse
 from quiverdb.qdrant.request import inference
 from quiverdb.qdrant.request.inference import Purpose
 from quiverdb.qdrant.response.plain import answer
+from quiverdb.remote.connect import async_caller, caller, check_version
 from quiverdb.remote.protocol import AsyncCaller, Caller, ResponseError, TransportError
+from quiverdb.remote.settings import resolve
 from quiverdb.wire.operations import OPERATIONS
 
 __all__ = ["AsyncRemote", "Remote", "Terms", "reach"]
@@ -181,6 +183,21 @@ _FORMS: Mapping[str, Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]
 """Methods that take more forms of arguments than servers do."""
 
 
-def reach(options: Mapping[str, Any], inference_batch: int) -> tuple[str, Remote]:  # noqa: ARG001
-    """Return the server that options of a client name, described, and what asks it."""
-    raise UnsupportedError("A remote server", "this release")
+_OF_THE_CLIENT = frozenset({
+    "check_compatibility", "cloud_inference", "force_disable_check_same_thread", "local_inference_batch_size",
+    "location", "path", "url",
+})  # fmt: skip
+"""Options that say nothing about the connection, or say it twice."""
+
+
+def reach(options: Mapping[str, Any], inference_batch: int, version: str) -> tuple[str, Remote]:
+    """Return where the server is that options of a client name, and what asks it; nothing is sent yet.
+
+    Unless told not to, a thread asks for the version of the server and warns if ``version`` does not go with it.
+    """
+    about = {name: value for name, value in options.items() if name not in _OF_THE_CLIENT}
+    settings = resolve(options["url"] or options["location"], **about)
+    if options["check_compatibility"]:
+        check_version(settings, version)
+    terms = Terms(options["cloud_inference"], inference_batch)
+    return settings.address.rest_uri, Remote(caller(settings), terms, lambda: async_caller(settings))

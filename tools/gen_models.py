@@ -56,6 +56,7 @@ LOOSE = {
 """What unions that hold vectors take unchecked."""
 
 FIELDS = {
+    ("Batch", "payloads"): "list[dict[str, Any] | None] | None",  # servers take null for a point without one
     ("NamedVector", "vector"): "Values",
     ("SparseVector", "indices"): "Indices",
     ("SparseVector", "values"): "Values",

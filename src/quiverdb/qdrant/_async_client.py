@@ -1325,7 +1325,10 @@ class AsyncQdrantClient(AsyncConnection):
     async def get_optimizations(
         self, collection_name: str, completed_limit: int | None = None, with_: _Part | Sequence[_Part] | None = None
     ) -> models.OptimizationsResponse:
-        """Report the background work on a collection; ``with_`` tells what to list besides that under way."""
+        """Report the background work on a collection; ``with_`` tells what to list besides that under way.
+
+        A ``completed_limit`` asks for what is completed, too.
+        """
         return await self._run(QdrantClient.get_optimizations, collection_name, completed_limit, with_)
 
     async def cluster_collection_update(

@@ -59,10 +59,15 @@ class ClusterMethods(Connection):
         completed_limit: int | None = None,
         with_: _Part | Sequence[_Part] | None = None,
     ) -> models.OptimizationsResponse:
-        """Report the background work on a collection; ``with_`` tells what to list besides that under way."""
+        """Report the background work on a collection; ``with_`` tells what to list besides that under way.
+
+        A ``completed_limit`` asks for what is completed, too.
+        """
         parts = {with_} if isinstance(with_, str) else set(strings(with_ or (), "with_"))
         if unknown := parts - set(_PARTS):
             raise InvalidInputError(f"with_ may hold {', '.join(_PARTS)}, not {min(unknown)!r}", field="with_")
+        if completed_limit is not None:
+            parts.add("completed")
         limit = number(completed_limit, "completed_limit", 0, _COMPLETED)
         return optimizations(self._database.work(collection_name), parts, limit)
 

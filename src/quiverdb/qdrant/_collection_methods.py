@@ -93,7 +93,7 @@ class CollectionMethods(Connection):
     ) -> bool:
         """Delete the collection if it exists and create it anew."""
         settings = {name: value for name, value in locals().items() if name != "self"}
-        self.delete_collection(collection_name)
+        self.delete_collection(collection_name, timeout)
         return self.create_collection(**settings)
 
     @operation

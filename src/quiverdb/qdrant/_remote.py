@@ -140,9 +140,11 @@ _BARE = frozenset({"SparseVector", "Document", "Image", "InferenceObject"})
 
 def _query(value: Any) -> Any:
     """Return a query, given as one or as what the nearest points of are wanted."""
-    if isinstance(value, list | tuple | np.ndarray | int | str | UUID) or type(value).__name__ in _BARE:
-        return {"nearest": value}
-    return value
+    if isinstance(value, Mapping):
+        bare = "indices" in value or "model" in value
+    else:
+        bare = isinstance(value, list | tuple | np.ndarray | int | str | UUID) or type(value).__name__ in _BARE
+    return {"nearest": value} if bare else value
 
 
 def _with_query(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -174,8 +176,18 @@ def _with_schema(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, A
     return name, arguments
 
 
+def _with_completed(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Ask for what a limit is given of; servers pass over the limit otherwise."""
+    given = arguments["with_"]
+    parts = [given] if isinstance(given, str) else list(given or ())
+    if arguments["completed_limit"] is not None and "completed" not in parts:
+        parts.append("completed")
+    return name, arguments | {"with_": parts or None}
+
+
 _FORMS: Mapping[str, Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]] = MappingProxyType({
     "create_payload_index": _with_schema,
+    "get_optimizations": _with_completed,
     "query_batch_points": _with_requests,
     "query_points": _with_query,
     "query_points_groups": _with_query,

@@ -1184,7 +1184,7 @@ class Batch(Model, extra="forbid"):
 
     ids: list[ExtendedPointId]
     vectors: BatchVectorStruct
-    payloads: list[dict[str, Any]] | None = None
+    payloads: list[dict[str, Any] | None] | None = None
 
 
 class BinaryQuantizationEncoding(str, Enum):

@@ -97,7 +97,7 @@ def resolve(
         prefix = prefix or path
     else:
         host = _checked_host(host or "localhost")
-    return Address(scheme, host, port, prefix.rstrip("/"), grpc_port)
+    return Address(scheme, host, port, quote(prefix.rstrip("/"), _PATH_CHARACTERS), grpc_port)
 
 
 def _split(url: str) -> tuple[str, str, int | None, str]:
@@ -112,7 +112,7 @@ def _split(url: str) -> tuple[str, str, int | None, str]:
         raise InvalidInputError(f"url={url!r} must begin with http:// or https://", field="url")
     if not ascii_host:
         raise InvalidInputError(f"url={url!r} names no host", field="url")
-    return parts.scheme, _bracketed(ascii_host), port, quote(parts.path, safe=_PATH_CHARACTERS)
+    return parts.scheme, _bracketed(ascii_host), port, parts.path
 
 
 def _checked_host(host: str) -> str:

@@ -121,8 +121,10 @@ _CHOICES: Mapping[str, Callable[[Any], Mapping[str, Any]]] = MappingProxyType({
 def _plain(value: Any) -> Any:
     """Return a value that JSON lacks as one that it has."""
     if hasattr(type(value), "model_fields"):
-        fields = value.__dict__.items()
-        return {name.rstrip("_"): field for name, field in fields if field is not None}
+        given = value.model_fields_set
+        return {
+            name.rstrip("_"): field for name, field in value.__dict__.items() if field is not None and name in given
+        }
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Mapping):
@@ -137,7 +139,7 @@ _decoder = msgspec.json.Decoder()
 
 
 def encode(value: Any) -> bytes:
-    """Return plain data as JSON; of models, the fields that have a value.
+    """Return plain data as JSON; of models, the fields that were given a value.
 
     >>> import numpy as np
     >>> encode({"vector": np.array([0.5, 1], "f4")})

@@ -1,7 +1,7 @@
 """What the Qdrant API promises, case by case with the answers written out.
 
-Every case runs in memory, on disk, on a folder that is reopened before each call, through a remote database, and on
-Qdrant's own core, which keeps the written answers true.
+Every case runs in memory, on disk, on a folder that is reopened before each call, through a remote database, through
+our client and the official one in front of a server, and on Qdrant's own core, which keeps the written answers true.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from backends import LOCAL, REMOTE
 from edge import EdgeCollection
-from loopback import GatewayClient
 from targets import NAME, ClientCollection, outcome
 
 from quiverdb.qdrant import QdrantClient, models
@@ -48,30 +49,27 @@ class Reopening(ClientCollection):
         self._client.close()
 
 
-@pytest.fixture(params=["memory", "disk", "reopened", "remote", "core"])
+@pytest.fixture(params=[*LOCAL, "reopened", "core", *REMOTE])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Makes a collection with the given vectors."""
-    made: list[Any] = []
+    with ExitStack() as opened:
 
-    def build(config: Any) -> Any:
-        match request.param:
-            case "core":
-                made.append(EdgeCollection(config))
-            case "reopened":
-                made.append(Reopening(tmp_path / "db"))
-            case "remote":
-                made.append(ClientCollection(GatewayClient()))
-            case "memory":
-                made.append(ClientCollection(QdrantClient(":memory:")))
-            case _:
-                made.append(ClientCollection(QdrantClient(path=str(tmp_path / "db"))))
-        if request.param != "core":
-            made[-1].client.create_collection(NAME, vectors_config=config)
-        return made[-1]
+        def build(config: Any) -> Any:
+            if request.param == "core":
+                return opened.enter_context(closing(EdgeCollection(config)))
+            if request.param in REMOTE:
+                made = ClientCollection.made(request.getfixturevalue("remote")(request.param), config)
+                opened.callback(made.drop)
+                return made
+            if request.param == "reopened":
+                made = Reopening(tmp_path / "db")
+            else:
+                made = ClientCollection(LOCAL[request.param](tmp_path))
+            opened.callback(made.close)
+            made.client.create_collection(NAME, vectors_config=config)
+            return made
 
-    yield build
-    for collection in made:
-        collection.close()
+        yield build
 
 
 def point(id: Any, vector: Any = (1.0, 0.0), **payload: Any) -> M.PointStruct:

@@ -24,16 +24,29 @@ NAMES = (*SIZES, *SPARSE)
 WORDS = 12
 
 
+CONFIG = {name: models.VectorParams(size=size, distance=DISTANCES[name]) for name, size in SIZES.items()}
+
+
+def points() -> list[models.PointStruct]:
+    return [point(np.random.default_rng(number), number) for number in range(COUNT)]
+
+
+def fill(client: Any) -> ClientCollection:
+    """Make the collection under a name of its own."""
+    made = ClientCollection.made(client, CONFIG, SPARSE)
+    made.upsert(points=points())
+    return made
+
+
 class Both:
     """Our collection and the oracle's, with the same points."""
 
     def __init__(self) -> None:
-        config = {name: models.VectorParams(size=size, distance=DISTANCES[name]) for name, size in SIZES.items()}
         self.client = QdrantClient(":memory:")
-        self.client.create_collection(NAME, config, SPARSE)
+        self.client.create_collection(NAME, CONFIG, SPARSE)
         self.ours = ClientCollection(self.client)
-        self.oracle = EdgeCollection(config, SPARSE)
-        self.points = [point(np.random.default_rng(number), number) for number in range(COUNT)]
+        self.oracle = EdgeCollection(CONFIG, SPARSE)
+        self.points = points()
         for target in (self.ours, self.oracle):
             target.upsert(points=self.points)
         self.oracle.create_payload_index("n", models.PayloadSchemaType.INTEGER)

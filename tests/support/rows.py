@@ -38,11 +38,18 @@ def sort_key(value: PointId) -> tuple[bool, int]:
 
 
 def plain_vectors(value: Any) -> Vectors | None:
-    """Bring one vector or a mapping of vectors into a mapping; ``None`` when there is none."""
+    """Bring one vector or a mapping of vectors into a mapping; ``None`` when there is none.
+
+    A sparse vector is a row of indices and one of values.
+    """
     if value is None:
         return None
     named = value if isinstance(value, Mapping) else {"": value}
-    return {name: np.asarray(vector, dtype=np.float64) for name, vector in named.items()}
+    dense = {
+        name: (vector.indices, vector.values) if hasattr(vector, "indices") else vector
+        for name, vector in named.items()
+    }
+    return {name: np.asarray(vector, dtype=np.float64) for name, vector in dense.items()}
 
 
 def row(point: Any) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from edge import Missing, Refused
 from rows import PointId, Row, plain_id, rows
@@ -30,10 +31,21 @@ def outcome(call: Callable[[], Any]) -> Outcome:
     except Refused as error:
         return Outcome(refusal="invalid", reason=str(error))
     except Exception as error:
-        status = getattr(error, "status_code", None)
-        if status not in (400, 404, 409, 422) or not isinstance(error, ValueError):
+        status = _status(error)
+        if status not in (400, 404, 409, 422):
             raise
         return Outcome(refusal="missing" if status == 404 else "invalid", reason=str(error))
+
+
+_CODES = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "ALREADY_EXISTS": 409}
+
+
+def _status(error: Exception) -> int | None:
+    """Return the HTTP status of a refusal, also of one that came over gRPC; ``None`` for any other error."""
+    code = getattr(error, "code", None)
+    if callable(code):
+        return _CODES.get(code().name)
+    return getattr(error, "status_code", None)
 
 
 class ClientCollection:
@@ -50,6 +62,16 @@ class ClientCollection:
 
     def close(self) -> None:
         self.client.close()
+
+    @classmethod
+    def made(cls, client: Any, config: Any, sparse: Any = None) -> ClientCollection:
+        """Create a collection of a name of its own, for a client that others use, too."""
+        collection = cls(client, f"{NAME}-{uuid4()}")
+        client.create_collection(collection.name, vectors_config=config, sparse_vectors_config=sparse)
+        return collection
+
+    def drop(self) -> None:
+        self.client.delete_collection(self.name)
 
     def scroll(self, **kwargs: Any) -> tuple[list[Row], PointId | None]:
         records, following = self.client.scroll(self.name, **kwargs)

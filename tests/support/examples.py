@@ -164,6 +164,8 @@ class Messages:
         if field.enum_type is not None:
             return self.random.choice([value.number for value in field.enum_type.values])
         if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+            if field.name == "datetime":
+                return "2024-02-29T12:00:00Z"
             return b"ab" if field.type == FieldDescriptor.TYPE_BYTES else self.random.choice(WORDS)
         if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
             return self.random.random() < 0.5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -16,10 +15,10 @@ import msgspec
 import numpy as np
 import pytest
 from examples import Examples, Messages
+from official_examples import SPECIAL, bare, without_old_threads
 from pydantic import BaseModel, TypeAdapter
 from qdrant_client.conversions import conversion
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
-from qdrant_client.http.models import models as rest
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
@@ -30,30 +29,6 @@ from quiverdb.wire.messages import message
 SEEDS = range(25)
 FEWEST = 10
 """How many examples of a kind the official client must have converted, so that the comparison says something."""
-
-
-def one_condition(examples: Examples) -> rest.FieldCondition:
-    """The official client sends one of several conditions on a field, and refuses none and ranges without bounds."""
-    conditions = ["match", "range", "geo_bounding_box", "geo_radius", "geo_polygon", "values_count", "is_empty"]
-    for _ in range(20):
-        name = examples.random.choice(conditions)
-        value = examples.make(rest.FieldCondition.model_fields[name].annotation)
-        if value is not None and (name != "range" or value.model_dump(exclude_none=True)):
-            return rest.FieldCondition(key="a.b", **{name: value})
-    return rest.FieldCondition(key="a.b", is_null=True)
-
-
-def something(kind: type[BaseModel], field: str) -> Callable[[Examples], Any]:
-    """Nothing cannot be told from what is left out."""
-    return lambda examples: kind(**{field: examples.json() or "x"}, model="m", options={"a": examples.json()})
-
-
-SPECIAL = {
-    rest.FieldCondition: one_condition,
-    rest.Image: something(rest.Image, "image"),
-    rest.InferenceObject: something(rest.InferenceObject, "object"),
-    ("SnapshotDescription", "creation_time"): lambda _: "2024-01-02T03:04:05",
-}
 
 
 class Pair(msgspec.Struct):
@@ -96,34 +71,6 @@ def official_message(pair: Pair, seed: int) -> tuple[Any, Any] | None:
 def official_messages(pair_name: str) -> list[tuple[Any, Any]]:
     pair = next(pair for pair in TO_MESSAGES if pair.name == pair_name)
     return [made for seed in SEEDS if (made := official_message(pair, seed)) is not None]
-
-
-def without_old_threads(held: Any) -> Any:
-    """Clear a field that only servers of former years read, and the official client fills besides the present one."""
-    if held.DESCRIPTOR.name == "OptimizersConfigDiff":
-        held.ClearField("deprecated_max_optimization_threads")
-    for field, items in held.ListFields():
-        if field.message_type is not None and not field.message_type.GetOptions().map_entry:
-            for item in items if field.is_repeated else (items,):
-                without_old_threads(item)
-    return held
-
-
-def bare(value: Any) -> Any:
-    """Return models as plain data without what is missing or empty."""
-    if isinstance(value, BaseModel):
-        fields = type(value).model_fields
-        value = {field.alias or name: getattr(value, name) for name, field in fields.items()}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, dict):
-        plain = {key: bare(item) for key, item in value.items()}
-        return {key: item for key, item in plain.items() if item is not None and item not in ([], {})}
-    if hasattr(value, "DESCRIPTOR"):  # the official client hands some messages through
-        return bare(to_plain(message(value.DESCRIPTOR.full_name).FromString(value.SerializeToString())))
-    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        return value
-    return [bare(item) for item in value]
 
 
 @pytest.mark.parametrize("pair", TO_MESSAGES, ids=lambda pair: pair.name)

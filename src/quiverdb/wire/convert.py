@@ -21,8 +21,8 @@ from quiverdb.wire.codecs import (
     text,
     truth,
 )
-from quiverdb.wire.custom import CUSTOM, read_old_vector
-from quiverdb.wire.shapes import SHAPES, Case, Either, Fields, Only, Shape
+from quiverdb.wire.custom import CUSTOM, VIEWS, View, read_old_vector
+from quiverdb.wire.shapes import NAMES, SHAPES, Case, Either, Fields, Only, Shape
 from quiverdb.wire.values import WrongValueError, kind_of, members
 
 if TYPE_CHECKING:
@@ -114,13 +114,15 @@ class Converter:
         """Return the codec of a message that has a certain shape."""
         match shape:
             case Only():
-                return self._only(kind, shape.field)
+                return self._only(kind, shape)
             case Either():
                 return self._either(kind, shape)
             case Fields(switch=True) if not kind.fields:
                 return Codec(lambda value: {} if truth(value) else None, lambda _held: True)
             case Fields():
                 codec = Codec(self._writer(kind, shape), self._reader(kind, shape))
+                if shape.view is not None:
+                    codec = _viewed(VIEWS[shape.view], codec)
                 return codec if shape.under is None else _under(kind, shape.under, codec)
             case str():
                 return CUSTOM[shape](self, kind)
@@ -137,8 +139,9 @@ class Converter:
         codec = self.codec(inner) if shape is None else self.shaped(inner, shape)
         return list_codec(codec) if field.is_repeated else codec
 
-    def _only(self, kind: Descriptor, name: str) -> Codec:
-        write, read = self.field(kind.fields_by_name[name])
+    def _only(self, kind: Descriptor, shape: Only) -> Codec:
+        name = shape.field
+        write, read = self.field(kind.fields_by_name[name], shape.inside)
 
         def read_only(held: Any) -> Any:
             value = getattr(held, name)
@@ -149,12 +152,10 @@ class Converter:
     # --- messages with fields
 
     def _writer(self, kind: Descriptor, shape: Fields) -> Function:
-        codecs = {field.name: self.field(field, shape.inside.get(field.name)) for field in kind.fields}
+        fields = [field for field in kind.fields if field.name not in (*shape.hidden, *shape.old)]
+        codecs = {field.name: self.field(field, shape.inside.get(field.name)) for field in fields}
         slots: dict[str, tuple[str | None, Function | None]] = {
-            key: (field.name, codecs[field.name].write)
-            for field in kind.fields
-            if field.name not in shape.old
-            for key in (field.name, shape.names.get(field.name, field.name))
+            key: (name, codec.write) for name, codec in codecs.items() for key in (name, _named(shape, name))
         }
         slots |= {key: slots[name] for key, name in shape.also.items()}
         slots |= {key: (name, None) for name, keys in shape.spread.items() for key in keys}
@@ -198,8 +199,11 @@ class Converter:
         united = {case.field for union in shape.unions.values() for case in union.cases}
         for field in kind.fields:
             name = field.name
+            if name in shape.hidden:
+                slots[field.number] = (None, _nothing)
+                continue
             read_field = self.field(field, shape.inside.get(name)).read
-            key = None if name in shape.spread else shape.names.get(name, name)
+            key = None if name in shape.spread else _named(shape, name)
             slots[field.number] = (key, read_field)
             if key is None or name in shape.spared or name in united:
                 continue
@@ -310,6 +314,20 @@ class Converter:
             return value if read_item is None else read_item(value)
 
         return read
+
+
+def _named(shape: Fields, field: str) -> str:
+    """Return what a field is called in JSON."""
+    return shape.names.get(field) or NAMES.get(field, field)
+
+
+def _nothing(_held: Any) -> dict[str, Any]:
+    return {}
+
+
+def _viewed(view: View, codec: Codec) -> Codec:
+    """Return the codec of a message some of whose fields JSON joins."""
+    return Codec(lambda value: codec.write(view.part(members(value))), lambda held: view.join(codec.read(held)))  # type: ignore[misc]
 
 
 def _under(kind: Descriptor, key: str, codec: Codec) -> Codec:

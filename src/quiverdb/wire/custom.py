@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from google.protobuf.descriptor import FieldDescriptor
@@ -15,7 +15,7 @@ from quiverdb.wire.values import WrongValueError, kind_of, members
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor
 
-__all__ = ["CUSTOM", "Codecs", "read_old_vector"]
+__all__ = ["CUSTOM", "VIEWS", "Codecs", "View", "read_old_vector"]
 
 
 class Codecs(Protocol):
@@ -175,6 +175,7 @@ CUSTOM: Mapping[str, Callable[[Codecs, Descriptor], Codec]] = {
     "local_time": _fixed(Codec(values.write_time, values.read_local_time)),
     "group_id": _fixed(Codec(_group_id, _read_group_id)),
     "optimizer_status": _fixed(_OPTIMIZER_STATUS),
+    "done": _fixed(Codec(lambda _result: {}, lambda _reply: True)),
     "dense": _dense,
     "multi_dense": _multi_dense,
     "shard_keys": _shard_keys,
@@ -182,3 +183,58 @@ CUSTOM: Mapping[str, Callable[[Codecs, Descriptor], Codec]] = {
     "vectors_diff": _vectors_diff,
 }
 """How each codec is made."""
+
+
+# --- requests of former years
+
+
+class View(NamedTuple):
+    """Join fields of a message as JSON has them, and take them apart again."""
+
+    join: Callable[[dict[str, Any]], dict[str, Any]]
+    part: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+def _join_vector(fields: dict[str, Any]) -> dict[str, Any]:
+    vector, indices, name = (fields.pop(key, None) for key in ("vector", "sparse_indices", "vector_name"))
+    if indices is not None:
+        vector = {"indices": indices, "values": vector}
+    fields["vector"] = vector if name is None else {"name": name, "vector": vector}
+    return fields
+
+
+def _part_vector(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    vector = given.get("vector")
+    if kind_of(vector) != "object" or vector is None:
+        return given
+    held = members(vector)
+    named = {"vector_name": held["name"], "vector": held.get("vector")} if "name" in held else {"vector": vector}
+    if kind_of(named["vector"]) == "object":
+        sparse = members(named["vector"])
+        named |= {"vector": sparse.get("values"), "sparse_indices": sparse.get("indices")}
+    return {**given, **named}
+
+
+_SIDES = ("positive", "negative")
+
+
+def _join_examples(fields: dict[str, Any]) -> dict[str, Any]:
+    for side in _SIDES:
+        fields[side] += fields.pop(f"{side}_vectors")
+    return fields
+
+
+def _part_examples(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    parted = dict(given)
+    for side in _SIDES:
+        examples = list(given.get(side) or ())
+        parted[side] = [example for example in examples if kind_of(example) in ("int", "str")]
+        parted[f"{side}_vectors"] = [example for example in examples if kind_of(example) not in ("int", "str")]
+    return parted
+
+
+VIEWS: Mapping[str, View] = {
+    "named_vector": View(_join_vector, _part_vector),
+    "examples": View(_join_examples, _part_examples),
+}
+"""A search has its vector's name and indices inside the vector; a recommendation has its examples in two lists."""

@@ -47,9 +47,7 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether the body of a REST answer is the result itself, with nothing around it."""
     access: Access = "read"
     rpc: str | None = None
-    """Service and method, as in ``Points/Query``."""
-    rpc_fields: Mapping[str, str] = _NONE
-    """The field of the gRPC message that an argument goes to, where it is not called like the argument."""
+    """Service and method, as in ``Points/Query``; their messages hold what the path, query and body do."""
     left_out: Mapping[str, Any] = _NONE
     """What a server takes arguments to be that a request leaves out, where the method's default differs."""
 
@@ -60,9 +58,7 @@ _SNAPSHOT_NAME = "/{snapshot_name}"
 _READ = ("consistency", "timeout")
 _WRITE = ("wait", "ordering", "timeout")
 _UNAWAITED = {"wait": False}
-_CONSISTENCY = {"consistency": "read_consistency"}
 _SHARD = {"shard_key_selector": "shard_key"}
-_SELECTOR = {"points": "points_selector"}
 
 _SEARCH = {
     "query": "query",
@@ -77,7 +73,6 @@ _SEARCH = {
     "lookup_from": "lookup_from",
     **_SHARD,
 }
-_SEARCH_RPC = {"query_filter": "filter", "search_params": "params", **_CONSISTENCY}
 _MATRIX = {"query_filter": "filter", "limit": "limit", "sample": "sample", "using": "using", **_SHARD}
 _COLLECTION_SETTINGS = {
     "vectors_config": "vectors",
@@ -101,7 +96,6 @@ def _change(
     path: str,
     body: Mapping[str, str],
     rpc: str,
-    rpc_fields: Mapping[str, str] = _NONE,
     result: str = "UpdateResult",
     access: Access = "write",
 ) -> Operation:
@@ -114,7 +108,6 @@ def _change(
         result,
         access=access,
         rpc=rpc,
-        rpc_fields=rpc_fields,
         left_out=_UNAWAITED,
     )
 
@@ -126,7 +119,6 @@ _QUERIES = (
         {**_SEARCH, "offset": "offset"},
         "QueryResponse",
         "Points/Query",
-        rpc_fields=_SEARCH_RPC,
         left_out={"with_payload": False},
     ),
     _read(
@@ -135,7 +127,6 @@ _QUERIES = (
         {"requests": "searches"},
         "QueryResponse[]",
         "Points/QueryBatch",
-        rpc_fields={"requests": "query_points", **_CONSISTENCY},
     ),
     _read(
         "query_points_groups",
@@ -143,7 +134,6 @@ _QUERIES = (
         {**_SEARCH, "group_by": "group_by", "group_size": "group_size", "with_lookup": "with_lookup"},
         "GroupsResult",
         "Points/QueryGroups",
-        rpc_fields=_SEARCH_RPC,
         left_out={"with_payload": False},
     ),
     _read(
@@ -152,7 +142,6 @@ _QUERIES = (
         _MATRIX,
         "SearchMatrixPairsResponse",
         "Points/SearchMatrixPairs",
-        rpc_fields={"query_filter": "filter", **_CONSISTENCY},
     ),
     _read(
         "search_matrix_offsets",
@@ -160,7 +149,6 @@ _QUERIES = (
         _MATRIX,
         "SearchMatrixOffsetsResponse",
         "Points/SearchMatrixOffsets",
-        rpc_fields={"query_filter": "filter", **_CONSISTENCY},
     ),
 )
 
@@ -171,7 +159,6 @@ _READS = (
         {"ids": "ids", "with_payload": "with_payload", "with_vectors": "with_vector", **_SHARD},
         "Record[]",
         "Points/Get",
-        rpc_fields=_CONSISTENCY,
     ),
     _read(
         "scroll",
@@ -188,7 +175,6 @@ _READS = (
         "ScrollResult",
         "Points/Scroll",
         taken=("points", "next_page_offset"),
-        rpc_fields={"scroll_filter": "filter", **_CONSISTENCY},
     ),
     _read(
         "count",
@@ -196,7 +182,6 @@ _READS = (
         {"count_filter": "filter", "exact": "exact", **_SHARD},
         "CountResult",
         "Points/Count",
-        rpc_fields={"count_filter": "filter", **_CONSISTENCY},
     ),
     _read(
         "facet",
@@ -204,7 +189,6 @@ _READS = (
         {"key": "key", "facet_filter": "filter", "limit": "limit", "exact": "exact", **_SHARD},
         "FacetResponse",
         "Points/Facet",
-        rpc_fields={"facet_filter": "filter", **_CONSISTENCY},
     ),
 )
 
@@ -229,7 +213,6 @@ _WRITES = (
         f"{_POINTS}/vectors/delete",
         {"vectors": "vector", "points": "points|filter", **_SHARD},
         "Points/DeleteVectors",
-        _SELECTOR,
     ),
     _change(
         "delete",
@@ -237,7 +220,6 @@ _WRITES = (
         f"{_POINTS}/delete",
         {"points_selector": "points|filter", **_SHARD},
         "Points/Delete",
-        {"points_selector": "points"},
     ),
     _change(
         "set_payload",
@@ -245,7 +227,6 @@ _WRITES = (
         f"{_POINTS}/payload",
         {"payload": "payload", "points": "points|filter", "key": "key", **_SHARD},
         "Points/SetPayload",
-        _SELECTOR,
     ),
     _change(
         "overwrite_payload",
@@ -253,7 +234,6 @@ _WRITES = (
         f"{_POINTS}/payload",
         {"payload": "payload", "points": "points|filter", **_SHARD},
         "Points/OverwritePayload",
-        _SELECTOR,
     ),
     _change(
         "delete_payload",
@@ -261,7 +241,6 @@ _WRITES = (
         f"{_POINTS}/payload/delete",
         {"keys": "keys", "points": "points|filter", **_SHARD},
         "Points/DeletePayload",
-        _SELECTOR,
     ),
     _change(
         "clear_payload",
@@ -269,7 +248,6 @@ _WRITES = (
         f"{_POINTS}/payload/clear",
         {"points_selector": "points|filter", **_SHARD},
         "Points/ClearPayload",
-        {"points_selector": "points"},
     ),
     _change(
         "batch_update_points",
@@ -277,7 +255,6 @@ _WRITES = (
         f"{_POINTS}/batch",
         {"update_operations": "operations"},
         "Points/UpdateBatch",
-        {"update_operations": "operations"},
         "UpdateResult[]",
     ),
 )
@@ -310,7 +287,6 @@ _COLLECTIONS = (
         ("timeout",),
         access="manage",
         rpc="Collections/Update",
-        rpc_fields={"collection_params": "params"},
     ),
     Operation(
         "delete_collection", "DELETE", _COLLECTION, query=("timeout",), access="manage", rpc="Collections/Delete"
@@ -333,7 +309,6 @@ _COLLECTIONS = (
         ("timeout",),
         access="manage",
         rpc="Collections/UpdateAliases",
-        rpc_fields={"change_aliases_operations": "actions"},
     ),
     Operation(
         "get_collection_aliases",
@@ -496,18 +471,14 @@ _OLD_RECOMMEND = {
     "lookup_from": "lookup_from",
 }
 _OLD_GROUPS = {"group_by": "group_by", "group_size": "group_size", "with_lookup": "with_lookup"}
-_OLD_RPC = {"query_filter": "filter", "search_params": "params", **_CONSISTENCY}
 _NO_PAYLOAD = {"with_payload": False}
 
 
 def _old(name: str, rpc: str, body: Mapping[str, str], result: str = "ScoredPoint[]") -> Operation:
     """Return an operation that clients of former years ask for; those with several requests end in ``_batch``."""
     path = f"{_POINTS}/{name.replace('_', '/')}"
-    rpc_fields = (
-        {"requests": f"{name.removesuffix('_batch')}_points", **_CONSISTENCY} if "requests" in body else _OLD_RPC
-    )
     left_out = _NONE if "requests" in body else _NO_PAYLOAD
-    return _read(name, path, body, result, f"Points/{rpc}", rpc_fields=rpc_fields, left_out=left_out)
+    return _read(name, path, body, result, f"Points/{rpc}", left_out=left_out)
 
 
 _BATCH = {"requests": "searches"}

@@ -17,7 +17,7 @@ from quiverdb.errors import Fault, InvalidInputError
 from quiverdb.wire.http_message import Request
 from quiverdb.wire.operations import Operation
 
-__all__ = ["arguments_of", "decode", "encode", "path_arguments", "request", "result_of"]
+__all__ = ["arguments_of", "body_arguments", "body_of", "decode", "encode", "path_arguments", "request", "result_of"]
 
 WHOLE = "*"
 
@@ -37,7 +37,7 @@ def request(operation: Operation, arguments: Mapping[str, Any]) -> Request:
         operation.method,
         operation.path.format_map(steps),
         tuple(query),
-        encode(_body(operation, arguments)) if operation.body else None,
+        encode(body_of(operation, arguments)) if operation.body else None,
     )
 
 
@@ -64,7 +64,8 @@ def _text(value: Any) -> str:
     return str(value.value if isinstance(value, Enum) else value)
 
 
-def _body(operation: Operation, arguments: Mapping[str, Any]) -> Any:
+def body_of(operation: Operation, arguments: Mapping[str, Any]) -> Any:
+    """Return the JSON body that arguments make up."""
     body: dict[str, Any] = {}
     for argument, field in operation.body.items():
         value = arguments.get(argument)
@@ -155,7 +156,7 @@ def decode(body: bytes) -> Any:
     """Return the plain data that JSON holds; ``InvalidInputError`` says what is no JSON."""
     try:
         return _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidInputError(str(error), fault="body") from error
 
 
@@ -182,11 +183,12 @@ def arguments_of(operation: Operation, path: Mapping[str, str], query: Mapping[s
         if (text := query.get(name.rstrip("_"))) is not None:
             arguments[name] = _read(name, text, "query")
     if operation.body:
-        arguments.update(_body_arguments(operation, body))
+        arguments.update(body_arguments(operation, body))
     return arguments
 
 
-def _body_arguments(operation: Operation, body: Any) -> Iterable[tuple[str, Any]]:
+def body_arguments(operation: Operation, body: Any) -> Iterable[tuple[str, Any]]:
+    """Return the arguments that a JSON body holds."""
     for argument, field in operation.body.items():
         if field == WHOLE:
             yield argument, body

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["ENUMS", "SHAPES", "Case", "Either", "Fields", "Kind", "Only", "Shape"]
+__all__ = ["ENUMS", "NAMES", "REPLIES", "SHAPES", "Case", "Either", "Fields", "Kind", "Only", "Shape"]
 
 Kind: TypeAlias = Literal[
     "bool", "int", "float", "str", "time", "numbers", "texts", "rows", "objects", "empty", "object"
@@ -26,6 +26,8 @@ class Only(msgspec.Struct, frozen=True):
     """Say that JSON has the value of one field in place of the message."""
 
     field: str
+    inside: Shape | None = None
+    """How the field looks, if other than elsewhere."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -71,6 +73,10 @@ class Fields(msgspec.Struct, frozen=True):
     """Fields that are read but not written."""
     ignored: tuple[str, ...] = ()
     """What JSON may have and messages have no field for."""
+    hidden: tuple[str, ...] = ()
+    """Fields that are neither written nor read."""
+    view: Literal["named_vector", "examples"] | None = None
+    """How ``custom`` joins some fields of the message for JSON."""
     short: str | None = None
     """The field that a value stands for that is no object."""
     shortened: bool = False
@@ -112,14 +118,30 @@ def _unders(*fields: str) -> tuple[Case, ...]:
     return tuple(_under(field) for field in fields)
 
 
+def _batch(field: str, shape: Fields) -> Fields:
+    """Return the shape of several requests; what they have in common stands beside them."""
+    common = ("collection_name", "read_consistency", "timeout")
+    return Fields(names={field: "searches"}, inside={field: msgspec.structs.replace(shape, hidden=common)})
+
+
+NAMES: Mapping[str, str] = MappingProxyType({
+    "read_consistency": "consistency",
+    "shard_key_selector": "shard_key",
+    "with_vectors": "with_vector",
+})  # fmt: skip
+"""What fields of any message are called in JSON, unless its shape says otherwise."""
+
 _VECTOR = {"vectors": "vector"}
-_SHARDED = {"shard_key_selector": "shard_key"}
-_READ = {**_SHARDED, "with_vectors": "with_vector", "read_consistency": "consistency"}
-_SEARCH = Fields(names=_READ, spared=("prefetch",))
+_SEARCH = Fields(spared=("prefetch",))
+_OLD_SEARCH = Fields(view="named_vector")
+_OLD_RECOMMEND = Fields(view="examples")
+_OLD_DISCOVER = Fields(spared=("context",))
 _STORED = Fields(names=_VECTOR, spared=("payload",))
 _CHOICE = ("points", "filter")
-_CHANGE = Fields(names=_SHARDED, spread={"points_selector": _CHOICE})
-_CHOSEN = Fields(names=_SHARDED, spread={"points": _CHOICE})
+_CHANGE = Fields(spread={"points_selector": _CHOICE})
+_CHOSEN = Fields(spread={"points": _CHOICE})
+_TO_STORE = Fields(also={"batch": "points"})
+_VECTORS_OF_CHOSEN = Fields(names=_VECTOR, spread={"points_selector": _CHOICE})
 _CONFIG = {"vectors_config": "vectors", "sparse_vectors_config": "sparse_vectors"}
 _DENSE: tuple[Kind, ...] = ("numbers", "empty")
 
@@ -171,8 +193,14 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "PointStruct": Fields(names=_VECTOR),
         "PointVectors": Fields(names=_VECTOR),
         "ScoredPoint": _STORED,
+        "BatchResult": Fields(names={"result": "points"}),
         "RetrievedPoint": Fields(names=_VECTOR),
-        "UpsertPoints": Fields(names=_SHARDED, also={"batch": "points"}),
+        "UpsertPoints": _TO_STORE,
+        "DeletePoints": _CHOSEN,
+        "ClearPayloadPoints": _CHOSEN,
+        "SetPayloadPoints": _CHANGE,
+        "DeletePayloadPoints": _CHANGE,
+        "DeletePointVectors": _VECTORS_OF_CHOSEN,
         "PointsIdsList": Only("ids"),
         "PointsSelector": Either(
             (*_unders("points", "filter"), _bare("points", "numbers", "texts", "empty"), _rest("filter"))
@@ -186,16 +214,13 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
                 _under("clear_payload_deprecated", "clear_payload"),
             )
         ),
-        "PointsUpdateOperation.PointStructList": Fields(names=_SHARDED, also={"batch": "points"}),
+        "PointsUpdateOperation.PointStructList": _TO_STORE,
         "PointsUpdateOperation.SetPayload": _CHANGE,
         "PointsUpdateOperation.OverwritePayload": _CHANGE,
         "PointsUpdateOperation.DeletePayload": _CHANGE,
         "PointsUpdateOperation.ClearPayload": _CHOSEN,
         "PointsUpdateOperation.DeletePoints": _CHOSEN,
-        "PointsUpdateOperation.UpdateVectors": Fields(names=_SHARDED),
-        "PointsUpdateOperation.DeleteVectors": Fields(
-            names={**_SHARDED, **_VECTOR}, spread={"points_selector": _CHOICE}
-        ),
+        "PointsUpdateOperation.DeleteVectors": _VECTORS_OF_CHOSEN,
         "VectorsSelector": Only("names"),
         "PayloadIncludeSelector": Only("fields"),
         "PayloadExcludeSelector": Only("fields"),
@@ -203,8 +228,8 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             (_bare("enable", "bool"), _bare("include", "texts", "empty"), *_unders("include", "exclude"))
         ),
         "WithVectorsSelector": Either((_bare("enable", "bool"), _bare("include", "texts", "empty"))),
-        "WithLookup": Fields(short="collection"),
-        "LookupLocation": Fields(names={**_SHARDED, "collection_name": "collection", "vector_name": "vector"}),
+        "WithLookup": Fields(names={"with_vectors": "with_vectors"}, short="collection"),
+        "LookupLocation": Fields(names={"collection_name": "collection", "vector_name": "vector"}),
         # filters
         "Filter": Fields(spared=("should", "must", "must_not")),
         "Condition": Either(
@@ -243,6 +268,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         # queries
         "QueryPoints": _SEARCH,
         "QueryPointGroups": _SEARCH,
+        "QueryBatchPoints": _batch("query_points", _SEARCH),
         "PrefetchQuery": Fields(spared=("prefetch",)),
         "Query": Either(
             (
@@ -260,7 +286,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "Rrf": Fields(spared=("weights",)),
         "OrderBy": Fields(short="key"),
         "StartFrom": Either(
-            (_bare("integer", "int"), _bare("float", "float"), _bare("timestamp", "time"), _bare("datetime", "str"))
+            (_bare("integer", "int"), _bare("float", "float"), _bare("timestamp", "time", "str"), _bare("datetime"))
         ),
         "TextQuery": Fields(unions={"scoring": Either((_under("bm25"),))}, short="query", shortened=True, under="text"),
         "FeedbackStrategy": Either((_under("naive"),)),
@@ -280,6 +306,14 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "GeoDistance": Fields(under="geo_distance"),
         "IdfParams": "idf",
         # requests of former years
+        "SearchPoints": _OLD_SEARCH,
+        "SearchPointGroups": _OLD_SEARCH,
+        "SearchBatchPoints": _batch("search_points", _OLD_SEARCH),
+        "RecommendPoints": _OLD_RECOMMEND,
+        "RecommendPointGroups": _OLD_RECOMMEND,
+        "RecommendBatchPoints": _batch("recommend_points", _OLD_RECOMMEND),
+        "DiscoverPoints": _OLD_DISCOVER,
+        "DiscoverBatchPoints": _batch("discover_points", _OLD_DISCOVER),
         "TargetVector": Only("single"),
         "VectorExample": Either((_bare("id", "int", "str"), _bare("vector", "numbers", "empty", "rows", "object"))),
         # collections
@@ -312,9 +346,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "OptimizerStatus": "optimizer_status",
         "AliasOperations": Either(_unders("create_alias", "rename_alias", "delete_alias")),
         "SnapshotDescription": Fields(inside={"creation_time": "local_time"}),
-        "CreateVectorNameRequest": Fields(
-            unions={"vector_name_config": Either((_under("dense_config", "dense"), _under("sparse_config", "sparse")))}
-        ),
+        "CreateVectorNameRequest": Fields(names={"dense_config": "dense", "sparse_config": "sparse"}),
         # payload indexes
         **{f"{name.title()}IndexParams": Fields(type=name) for name in _INDEXES},
         "PayloadIndexParams": Either(tuple(Case(f"{name}_index_params", type=name) for name in _INDEXES)),
@@ -339,20 +371,36 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "DeleteShardKeyRequest": Fields(spread={"request": ("shard_key",)}),
         "ShardTransferInfo": Fields(ignored=("method", "comment")),
         "UpdateCollectionClusterSetupRequest": Fields(
-            unions={
-                "cluster_operation": Either(
-                    (
-                        *_unders("move_shard", "replicate_shard", "abort_transfer", "drop_replica"),
-                        *_unders("restart_transfer", "replicate_points"),
-                        _under("create_shard_key", "create_sharding_key"),
-                        _under("delete_shard_key", "drop_sharding_key"),
-                    )
-                )
-            }
+            names={"create_shard_key": "create_sharding_key", "delete_shard_key": "drop_sharding_key"}
         ),
     }
 )
 """How messages look that do not look like their JSON, by their names."""
+
+_ASIDE = ("time", "usage")
+_WHOLE = Fields(hidden=_ASIDE)
+_POINTS = Fields(names={"result": "points"}, hidden=_ASIDE)
+_LISTS_OF_POINTS = Only("result", Only("result"))
+
+REPLIES: Mapping[str, Shape] = MappingProxyType(
+    {
+        "QueryResponse": _POINTS,
+        "ScrollResponse": _POINTS,
+        "FacetResponse": _WHOLE,
+        "SearchBatchResponse": _LISTS_OF_POINTS,
+        "RecommendBatchResponse": _LISTS_OF_POINTS,
+        "DiscoverBatchResponse": _LISTS_OF_POINTS,
+        "ListCollectionsResponse": _WHOLE,
+        "ListAliasesResponse": _WHOLE,
+        "ListShardKeysResponse": _WHOLE,
+        "CollectionClusterInfoResponse": Fields(spared=("resharding_operations",), hidden=_ASIDE),
+        "CreateSnapshotResponse": Only("snapshot_description"),
+        "ListSnapshotsResponse": Only("snapshot_descriptions"),
+        "DeleteSnapshotResponse": "done",
+        "HealthCheckReply": _WHOLE,
+    }
+)
+"""How replies look as results; those that are not here have the result in their field of this name."""
 
 _REPLICA_STATES = (
     "Active", "Dead", "Partial", "Initializing", "Listener", "PartialSnapshot", "Recovery", "Resharding",

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import grpc
 import pytest
 import trustme
 from tests.remote.conftest import Plain
+from tests.support.small_grpc_server import EchoServer
 from tests.support.small_servers import raw_server, unused_port
 
 from quiverdb.errors import ClosedError, InvalidInputError
@@ -28,7 +28,6 @@ from quiverdb.remote.retry import LostError, NotSentError, retry_after
 from quiverdb.remote.settings import resolve
 
 Open = Callable[..., Any]
-CODES = {code.name: code for code in grpc.StatusCode}
 
 
 class Text(str):
@@ -42,48 +41,9 @@ class Text(str):
         return cls(data.decode())
 
 
-class Server(grpc.GenericRpcHandler):
-    """Return every request; a method called like a status fails with it."""
-
-    def __init__(self, credentials: Any = None, limit: int = -1) -> None:
-        self.seen: list[tuple[str, dict[str, str]]] = []
-        self.peers: set[str] = set()
-        self.go = threading.Event()
-        self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", limit)])
-        self._server.add_generic_rpc_handlers((self,))
-        if credentials is None:
-            self.port = self._server.add_insecure_port("127.0.0.1:0")
-        else:
-            self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
-
-    def service(self, details: Any) -> Any:
-        method = details.method.rpartition("/")[2]
-        metadata = {item.key: item.value for item in details.invocation_metadata}
-
-        def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-            self.seen.append((details.method, metadata))
-            self.peers.add(context.peer())
-            if method in CODES:
-                context.set_trailing_metadata((("retry-after", "3"), ("blob-bin", b"\x00")))
-                context.abort(CODES[method], f"because of {method}")
-            if method == "Wait":
-                self.go.wait(10)
-            return request
-
-        return grpc.unary_unary_rpc_method_handler(answer)
-
-    def __enter__(self) -> Server:
-        self._server.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.go.set()
-        self._server.stop(None).wait()
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as server:
+def server() -> Iterator[EchoServer]:
+    with EchoServer() as server:
         yield server
 
 
@@ -100,14 +60,14 @@ def open_transport(request: pytest.FixtureRequest, runner: asyncio.Runner) -> It
         transport.close()
 
 
-def test_messages_arrive_and_come_back(open_transport: Open, server: Server) -> None:
+def test_messages_arrive_and_come_back(open_transport: Open, server: EchoServer) -> None:
     transport = open_transport(server.port)
     assert transport.call("/qdrant.Points/Query", Text("question"), Text) == Text("question")
     assert isinstance(transport.call("/qdrant.Points/Query", Text(""), Text), Text)
     assert [path for path, _ in server.seen] == ["/qdrant.Points/Query"] * 2
 
 
-def test_metadata(open_transport: Open, server: Server) -> None:
+def test_metadata(open_transport: Open, server: EchoServer) -> None:
     with pytest.warns(UserWarning, match="insecure"):
         transport = open_transport(
             server.port, api_key="k", https=False, headers={"X-Mine": "1"}, metadata={"x-m": "2"}
@@ -123,7 +83,7 @@ def test_metadata(open_transport: Open, server: Server) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Auth token provider")
-def test_a_token_is_fetched_for_every_call(open_transport: Open, server: Server) -> None:
+def test_a_token_is_fetched_for_every_call(open_transport: Open, server: EchoServer) -> None:
     tokens = iter(["first", "second"])
     transport = open_transport(server.port, auth_token_provider=lambda: next(tokens))
     transport.call("/s/m", Text("a"), Text)
@@ -136,7 +96,7 @@ async def slow_token() -> str:
 
 
 @pytest.mark.filterwarnings("ignore:Auth token provider")
-def test_an_asynchronous_token_provider(open_transport: Open, server: Server) -> None:
+def test_an_asynchronous_token_provider(open_transport: Open, server: EchoServer) -> None:
     transport = open_transport(server.port, auth_token_provider=slow_token)
     if isinstance(transport.wrapped, AsyncGrpcTransport):
         transport.call("/s/m", Text("a"), Text)
@@ -162,17 +122,17 @@ def test_an_asynchronous_token_provider(open_transport: Open, server: Server) ->
         ("UNIMPLEMENTED", 501),
     ],
 )
-def test_a_refusal_has_the_status_of_rest(open_transport: Open, server: Server, code: str, status: int) -> None:
+def test_a_refusal_has_the_status_of_rest(open_transport: Open, server: EchoServer, code: str, status: int) -> None:
     with pytest.raises(ResponseError) as caught:
         open_transport(server.port).call(f"/s/{code}", Text("a"), Text)
     error = caught.value
     assert (error.status, error.message) == (status, f"because of {code}")
     assert retry_after(error.headers) == 3
     assert isinstance(error.__cause__, grpc.RpcError)
-    assert error.__cause__.code() is CODES[code]
+    assert error.__cause__.code() is grpc.StatusCode[code]
 
 
-def test_a_slow_server_meets_the_timeout(open_transport: Open, server: Server) -> None:
+def test_a_slow_server_meets_the_timeout(open_transport: Open, server: EchoServer) -> None:
     began = time.monotonic()
     with pytest.raises(TransportError, match="in time") as caught:
         open_transport(server.port).call("/s/Wait", Text("a"), Text, 0.2)
@@ -186,7 +146,7 @@ def test_nobody_listens(open_transport: Open) -> None:
         open_transport(unused_port()).call("/s/m", Text("a"), Text)
 
 
-def test_a_server_that_says_it_is_unavailable(open_transport: Open, server: Server) -> None:
+def test_a_server_that_says_it_is_unavailable(open_transport: Open, server: EchoServer) -> None:
     with pytest.raises(LostError):
         open_transport(server.port).call("/s/UNAVAILABLE", Text("a"), Text)
 
@@ -199,35 +159,35 @@ def test_what_is_not_grpc_is_no_answer(open_transport: Open) -> None:
         open_transport(int(url.rpartition(":")[2])).call("/s/m", Text("a"), Text, 2)
 
 
-def test_messages_of_any_size(open_transport: Open, server: Server) -> None:
+def test_messages_of_any_size(open_transport: Open, server: EchoServer) -> None:
     assert len(open_transport(server.port).call("/s/m", Text("x" * 20_000_000), Text, 30)) == 20_000_000
 
 
-def test_options_may_limit_messages(open_transport: Open, server: Server) -> None:
+def test_options_may_limit_messages(open_transport: Open, server: EchoServer) -> None:
     transport = open_transport(server.port, grpc_options={"grpc.max_receive_message_length": 100})
     with pytest.raises(TransportError, match="larger"):
         transport.call("/s/m", Text("x" * 1000), Text)
 
 
 def test_a_message_that_is_too_large_for_the_server(open_transport: Open) -> None:
-    with Server(limit=100) as server, pytest.raises(ResponseError, match="larger"):
+    with EchoServer(limit=100) as server, pytest.raises(ResponseError, match="larger"):
         open_transport(server.port).call("/s/m", Text("x" * 1000), Text)
 
 
-def test_compression(open_transport: Open, server: Server) -> None:
+def test_compression(open_transport: Open, server: EchoServer) -> None:
     transport = open_transport(server.port, grpc_compression=grpc.Compression.Gzip)
     assert len(transport.call("/s/m", Text("x" * 10_000), Text)) == 10_000
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_channels_take_turns(open_transport: Open, server: Server, size: int) -> None:
+def test_channels_take_turns(open_transport: Open, server: EchoServer, size: int) -> None:
     transport = open_transport(server.port, pool_size=size)
     for _ in range(2 * size):
         transport.call("/s/m", Text("a"), Text)
     assert len(server.peers) == size
 
 
-def test_sixteen_threads_share_a_transport(server: Server) -> None:
+def test_sixteen_threads_share_a_transport(server: EchoServer) -> None:
     with GrpcTransport(resolve(host="127.0.0.1", grpc_port=server.port)) as transport:
 
         def ask(number: int) -> bool:
@@ -238,7 +198,7 @@ def test_sixteen_threads_share_a_transport(server: Server) -> None:
         assert len(server.peers) == 3
 
 
-def test_a_closed_transport_says_so(open_transport: Open, server: Server) -> None:
+def test_a_closed_transport_says_so(open_transport: Open, server: EchoServer) -> None:
     transport = open_transport(server.port)
     transport.call("/s/m", Text("a"), Text)
     transport.close()
@@ -247,7 +207,7 @@ def test_a_closed_transport_says_so(open_transport: Open, server: Server) -> Non
         transport.call("/s/m", Text("a"), Text)
 
 
-def test_every_event_loop_has_channels_of_its_own(server: Server) -> None:
+def test_every_event_loop_has_channels_of_its_own(server: EchoServer) -> None:
     transport = AsyncGrpcTransport(resolve(host="127.0.0.1", grpc_port=server.port))
 
     async def ask() -> Text:
@@ -259,7 +219,7 @@ def test_every_event_loop_has_channels_of_its_own(server: Server) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_opens_its_own_channels(server: Server) -> None:
+def test_a_forked_child_opens_its_own_channels(server: EchoServer) -> None:
     """In a program of its own: the server's threads would not survive a fork of this one."""
     program = f"""
 import os
@@ -285,14 +245,16 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def tls_server(authority: trustme.CA) -> Iterator[Server]:
+def tls_server(authority: trustme.CA) -> Iterator[EchoServer]:
     issued = authority.issue_cert("127.0.0.1")
     pair = (issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes())
-    with Server(grpc.ssl_server_credentials([pair], authority.cert_pem.bytes(), require_client_auth=True)) as server:
+    with EchoServer(
+        grpc.ssl_server_credentials([pair], authority.cert_pem.bytes(), require_client_auth=True)
+    ) as server:
         yield server
 
 
-def test_certificates_in_options(open_transport: Open, tls_server: Server, authority: trustme.CA) -> None:
+def test_certificates_in_options(open_transport: Open, tls_server: EchoServer, authority: trustme.CA) -> None:
     issued = authority.issue_cert("client@example.com")
     options = {
         "root_certificates": authority.cert_pem.bytes(),
@@ -303,7 +265,9 @@ def test_certificates_in_options(open_transport: Open, tls_server: Server, autho
     assert transport.call("/s/m", Text("a"), Text) == "a"
 
 
-def test_certificates_in_files(open_transport: Open, tls_server: Server, authority: trustme.CA, tmp_path: Path) -> None:
+def test_certificates_in_files(
+    open_transport: Open, tls_server: EchoServer, authority: trustme.CA, tmp_path: Path
+) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     authority.issue_cert("client@example.com").private_key_and_cert_chain_pem.write_to_path(
         str(tmp_path / "client.pem")
@@ -313,7 +277,7 @@ def test_certificates_in_files(open_transport: Open, tls_server: Server, authori
     assert transport.call("/s/m", Text("a"), Text) == "a"
 
 
-def test_an_unknown_authority_is_not_trusted(open_transport: Open, tls_server: Server) -> None:
+def test_an_unknown_authority_is_not_trusted(open_transport: Open, tls_server: EchoServer) -> None:
     with pytest.raises(TransportError):
         open_transport(tls_server.port, https=True).call("/s/m", Text("a"), Text, 3)
     assert not tls_server.seen

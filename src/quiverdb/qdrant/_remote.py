@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -94,14 +94,16 @@ def _read(name: str, result: Any) -> Any:
 def _raised(error: ResponseError | TransportError) -> Exception:
     """Return what the official client raises: an error of its own when the server says when to try again."""
     cause = error.__cause__
-    if isinstance(error, TransportError):
-        return ResponseHandlingException(cause if isinstance(cause, Exception) else error)
-    wait = error.headers.get("retry-after")
-    if error.status == _TOO_MANY and wait is not None and wait.isdigit():
-        return ResourceExhaustedResponse(error.message, int(wait))
-    if cause is not None and isinstance(cause, Exception):  # over gRPC failures have classes of their own
-        return cause
-    return UnexpectedResponse(error.status, error.reason, error.content, error.headers)
+    over_grpc = isinstance(cause, Exception) and callable(getattr(cause, "code", None))
+    if isinstance(error, ResponseError):
+        wait = error.headers.get("retry-after")
+        if error.status == _TOO_MANY and wait is not None and wait.isdigit():
+            return ResourceExhaustedResponse(error.message, int(wait))
+        if not over_grpc:
+            return UnexpectedResponse(error.status, error.reason, error.content, error.headers)
+    if over_grpc:  # where failures have classes of their own
+        return cast(Exception, cause)
+    return ResponseHandlingException(cause if isinstance(cause, Exception) else error)
 
 
 _TOO_MANY = 429

@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.remote.http import AsyncHttpTransport, HttpTransport
@@ -19,7 +19,10 @@ from quiverdb.wire import rest
 from quiverdb.wire.http_message import Reply
 from quiverdb.wire.operations import LEGACY, OPERATIONS, Operation
 
-__all__ = ["AsyncRestCaller", "RestCaller"]
+if TYPE_CHECKING:
+    from quiverdb.remote.channel import AsyncGrpcTransport, GrpcTransport
+
+__all__ = ["AsyncGrpcCaller", "AsyncRestCaller", "GrpcCaller", "RestCaller"]
 
 T = TypeVar("T")
 
@@ -108,7 +111,12 @@ class RestCaller:
 
 
 class AsyncRestCaller:
-    """Carry operations to a server over REST, from event loops; what is said of ``RestCaller`` holds."""
+    """Carry operations to a server over REST, from event loops; what is said of ``RestCaller`` holds.
+
+    >>> from quiverdb.remote.connect import connect_async
+    >>> connect_async("localhost")
+    <AsyncRestCaller of http://localhost:6333>
+    """
 
     def __init__(self, transport: AsyncHttpTransport, retry: Retry = USUAL) -> None:
         self.transport = transport
@@ -129,3 +137,93 @@ class AsyncRestCaller:
         await self.transport.close()
 
     __repr__ = RestCaller.__repr__
+
+
+class _Procedure:
+    """Say how one operation goes over gRPC."""
+
+    def __init__(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
+        from quiverdb.wire import rpc
+
+        self._operation = operation
+        self._read = rpc.result_of
+        self.terms = (
+            f"/qdrant.{operation.rpc}",
+            rpc.request_message(operation, arguments),
+            rpc.messages_of(operation).reply,
+            _timeout(arguments),
+        )
+
+    def result(self, reply: Any) -> Any:
+        """Return the plain result in a reply."""
+        try:
+            return self._read(self._operation, reply)
+        except InvalidInputError as error:
+            raise TransportError(f"the server's reply is not what Qdrant replies: {error}") from error
+
+
+class GrpcCaller:
+    """Carry operations to a server over gRPC, or over REST where gRPC lacks them.
+
+    >>> from quiverdb.remote.connect import connect
+    >>> connect("localhost", prefer_grpc=True)
+    <GrpcCaller of localhost:6334>
+    """
+
+    def __init__(self, transport: GrpcTransport, rest: RestCaller, retry: Retry = USUAL) -> None:
+        self.transport = transport
+        self.rest = rest
+        self._retry = retry
+
+    def call(self, operation: str, arguments: Mapping[str, Any], *, retry: Retry | None = None) -> Any:
+        """Return the plain result of an operation; see ``Caller.call``. ``retry`` is for this call only."""
+        row = _operation(operation)
+        if row.rpc is None:
+            return self.rest.call(operation, arguments, retry=retry)
+        procedure = _Procedure(row, arguments)
+
+        def ask() -> Any:
+            return procedure.result(self.transport.call(*procedure.terms))
+
+        return _repeated(ask, retry or self._retry, repeatable=_repeatable(row))
+
+    def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        self.transport.close()
+        self.rest.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.transport.address.grpc_target}>"
+
+
+class AsyncGrpcCaller:
+    """Carry operations to a server over gRPC, from event loops; what is said of ``GrpcCaller`` holds.
+
+    >>> from quiverdb.remote.connect import connect_async
+    >>> connect_async("localhost", prefer_grpc=True)
+    <AsyncGrpcCaller of localhost:6334>
+    """
+
+    def __init__(self, transport: AsyncGrpcTransport, rest: AsyncRestCaller, retry: Retry = USUAL) -> None:
+        self.transport = transport
+        self.rest = rest
+        self._retry = retry
+
+    async def call(self, operation: str, arguments: Mapping[str, Any], *, retry: Retry | None = None) -> Any:
+        """Return the plain result of an operation; see ``Caller.call``. ``retry`` is for this call only."""
+        row = _operation(operation)
+        if row.rpc is None:
+            return await self.rest.call(operation, arguments, retry=retry)
+        procedure = _Procedure(row, arguments)
+
+        async def ask() -> Any:
+            return procedure.result(await self.transport.call(*procedure.terms))
+
+        return await _async_repeated(ask, retry or self._retry, repeatable=_repeatable(row))
+
+    async def close(self) -> None:
+        """Close all connections; a second call does nothing."""
+        await self.transport.close()
+        await self.rest.close()
+
+    __repr__ = GrpcCaller.__repr__

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from quiverdb.errors import MissingLibraryError
+from quiverdb.remote.address import Address
 from quiverdb.remote.headers import async_token, merged, token
 from quiverdb.remote.owned import Owned, in_loop, in_process
 from quiverdb.remote.protocol import ResponseError, TransportError
@@ -23,6 +24,7 @@ from quiverdb.remote.settings import Settings
 try:
     import grpc
     import grpc.aio
+    from google.protobuf.message import DecodeError
 except ImportError as error:
     raise MissingLibraryError("gRPC", library="grpcio", extra="grpc") from error
 
@@ -89,6 +91,13 @@ def failure(error: grpc.RpcError) -> ResponseError | TransportError:
     return ResponseError(status.value, status.phrase, body, headers)
 
 
+def _read(reply: ReplyClass[R], data: bytes) -> R:
+    try:
+        return reply.FromString(data)
+    except DecodeError as error:
+        raise TransportError(f"the server's reply is not what Qdrant replies: {error}") from error
+
+
 class _Channels:
     """Hold channels, and the calls that are known of each."""
 
@@ -139,6 +148,11 @@ class _Grpc:
                 raise TypeError(f"{name} in grpc_options must be bytes")
         self._settings = settings
 
+    @property
+    def address(self) -> Address:
+        """Where the server is."""
+        return self._settings.address
+
     def _terms(self, bearer: str | None, timeout: float | None) -> dict[str, Any]:
         metadata: Pairs = merged(self._settings.metadata, bearer)
         return {"timeout": self._settings.timeout if timeout is None else timeout, "metadata": metadata or None}
@@ -171,7 +185,7 @@ class GrpcTransport(_Grpc):
             data = self._channels.get().next(path)(message.SerializeToString(), **terms)
         except grpc.RpcError as error:
             raise failure(error) from error
-        return reply.FromString(data)
+        return _read(reply, data)
 
     def channel(self) -> grpc.Channel:
         """Return one of the channels, for calls of another kind."""
@@ -209,7 +223,7 @@ class AsyncGrpcTransport(_Grpc):
             data = await self._channels.get().next(path)(message.SerializeToString(), **terms)
         except grpc.RpcError as error:
             raise failure(error) from error
-        return reply.FromString(data)
+        return _read(reply, data)
 
     def channel(self) -> grpc.aio.Channel:
         """Return one of the running event loop's channels, for calls of another kind."""

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from quiverdb.errors import UnsupportedError
-from quiverdb.remote.caller import AsyncRestCaller, RestCaller
+from quiverdb.remote.caller import AsyncGrpcCaller, AsyncRestCaller, GrpcCaller, RestCaller
 from quiverdb.remote.compatibility import check
 from quiverdb.remote.http import AsyncHttpTransport, HttpTransport
 from quiverdb.remote.protocol import AsyncCaller, Caller
@@ -36,17 +35,26 @@ def connect_async(url: str | None = None, **options: Any) -> AsyncCaller:
 
 
 def caller(settings: Settings) -> Caller:
-    """Return what carries operations; over gRPC, if the settings prefer it, what it lacks goes over REST."""
-    if settings.prefer_grpc:
-        raise UnsupportedError("gRPC", "this release")
-    return RestCaller(HttpTransport(settings))
+    """Return what carries operations; over gRPC, if the settings prefer it, what it lacks goes over REST.
+
+    Raise ``MissingLibraryError`` if gRPC is not installed.
+    """
+    rest = RestCaller(HttpTransport(settings))
+    if not settings.prefer_grpc:
+        return rest
+    from quiverdb.remote.channel import GrpcTransport
+
+    return GrpcCaller(GrpcTransport(settings), rest)
 
 
 def async_caller(settings: Settings) -> AsyncCaller:
     """Return what carries operations from event loops; see ``caller``."""
-    if settings.prefer_grpc:
-        raise UnsupportedError("gRPC", "this release")
-    return AsyncRestCaller(AsyncHttpTransport(settings))
+    rest = AsyncRestCaller(AsyncHttpTransport(settings))
+    if not settings.prefer_grpc:
+        return rest
+    from quiverdb.remote.channel import AsyncGrpcTransport
+
+    return AsyncGrpcCaller(AsyncGrpcTransport(settings), rest)
 
 
 def check_version(settings: Settings, client_version: str) -> Thread | None:

@@ -25,9 +25,9 @@ class Application:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._router: Router[Route] = Router()
+        self.router: Router[Route] = Router()
         for route in (*operation_routes(core), *service_routes(core), *snapshot_routes(core)):
-            self._router.add(route.method, route.path, route)
+            self.router.add(route.method, route.path, route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -54,7 +54,7 @@ class Application:
     async def _enter(self, scope: Scope, receive: Receive) -> tuple[Route, Request]:
         """Return the route of a request whose caller may take it."""
         try:
-            route, path = self._router.find(scope["method"], scope["raw_path"].decode("ascii"))
+            route, path = self.router.find(scope["method"], scope["raw_path"].decode("ascii"))
         except (PathError, MethodError):
             await self._core.access(headers_of(scope))  # those who are not let in learn of no route either
             raise

@@ -47,7 +47,7 @@ def read_body(operation: str, body: bytes) -> Any:
     """
     try:
         return _decoder(operation).decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInputError(str(error), fault="body") from error
 
 

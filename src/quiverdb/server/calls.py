@@ -17,6 +17,7 @@ from quiverdb.qdrant import QdrantClient, models
 from quiverdb.qdrant._connection import API_VERSION
 from quiverdb.server.access import FULL, Access
 from quiverdb.server.limits import check_batch
+from quiverdb.server.quotas import GROWING, Quotas
 from quiverdb.server.recovery import Fetcher, snapshot_source
 from quiverdb.server.settings import Settings
 from quiverdb.server.workers import Workers
@@ -53,6 +54,7 @@ class Calls:
         self._settings = settings
         self._workers = workers
         self._fetcher = Fetcher(settings.storage)
+        self.quotas = Quotas(data_folder(database))
         self._client = QdrantClient(database=database)
         self._methods: dict[str, Callable[..., Any]] = {
             **{name: getattr(self._client, name) for name in ALL},
@@ -75,6 +77,8 @@ class Calls:
         notice = self._settings.storage.recovery_mode
         if notice is not None and operation not in _IN_RECOVERY:
             raise RefusedError(f"Service unavailable: {notice}", status=_UNAVAILABLE)
+        if operation in GROWING:
+            self.quotas.check()
         result = _whole(ALL[operation].taken, self._methods[operation](**arguments))
         if access.everywhere is None and operation in _SHOWN:
             _SHOWN[operation](result, access)
@@ -85,37 +89,36 @@ class Calls:
 
         The file is deleted in the end.
         """
+        self.quotas.check()
 
         def recover() -> bool | None:
             try:
-                return self._recovered(str(path), arguments)
+                return self._recovered(arguments, location=str(path), wait=True)
             finally:
                 path.unlink(missing_ok=True)
 
-        return self._perform(recover, wait=arguments.get("wait", True))
+        if arguments.get("wait", True):
+            return recover()
+        self._workers.start("manage", recover)
+        return None
 
     def _recover(
         self, *, location: str, api_key: str | None = None, wait: bool = True, **arguments: Any
     ) -> bool | None:
-        def recover() -> bool | None:
-            checksum = arguments.get("checksum")
-            data = data_folder(self.database)
+        def recover(wait: bool) -> bool | None:
+            data, checksum = data_folder(self.database), arguments.get("checksum")
             with snapshot_source(location, data, self._fetcher, checksum=checksum, api_key=api_key) as found:
-                return self._recovered(found, arguments)
+                return self._recovered(arguments, location=found, wait=wait)
 
-        if location.partition(":")[0].lower() in ("http", "https"):
-            self._fetcher.check(location)
-        return self._perform(recover, wait=wait)
-
-    def _recovered(self, location: str, arguments: Mapping[str, Any]) -> bool | None:
-        method = self._client.recover_shard_snapshot if "shard_id" in arguments else self._client.recover_snapshot
-        return method(**{**arguments, "location": location, "wait": True})
-
-    def _perform(self, work: Callable[[], bool | None], *, wait: bool) -> bool | None:
-        if wait:
-            return work()
-        self._workers.start("manage", work)
+        if wait or not location.lower().startswith(("http:", "https:")):
+            return recover(wait)
+        self._fetcher.check(location)
+        self._workers.start("manage", lambda: recover(wait=True))
         return None
+
+    def _recovered(self, arguments: Mapping[str, Any], **others: Any) -> bool | None:
+        method = self._client.recover_shard_snapshot if "shard_id" in arguments else self._client.recover_snapshot
+        return method(**{**arguments, **others})
 
 
 def _whole(taken: tuple[str, ...], result: Any) -> Any:

@@ -69,7 +69,7 @@ class Router(Generic[T]):
         try:
             parts = [unquote(part, errors="strict") for part in path.rstrip("/").split("/")[1:]] or [""]
         except UnicodeDecodeError:
-            raise InvalidInputError("the path is not UTF-8") from None
+            raise InvalidInputError("it is not UTF-8", fault="path") from None
         found = list(self._walk(self._root, parts, 0, ()))
         if not found:
             raise PathError(path)
@@ -78,7 +78,8 @@ class Router(Generic[T]):
             if wanted in step.ends:
                 target, names = step.ends[wanted]
                 return target, dict(zip(names, values, strict=True))
-        raise MethodError(tuple(sorted({known for step, _ in found for known in step.ends})))
+        known = {method for step, _ in found for method in step.ends}
+        raise MethodError(tuple(sorted(known | ({"HEAD"} if "GET" in known else set()))))
 
     def _walk(
         self, step: _Step[T], parts: list[str], depth: int, values: tuple[str, ...]

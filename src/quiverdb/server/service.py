@@ -13,8 +13,9 @@ from quiverdb.server.access import Access
 from quiverdb.server.core import Core
 from quiverdb.server.exchange import TEXT, Answer, Endpoint, Request, Route, bare, ok
 from quiverdb.server.openapi import openapi_json
+from quiverdb.server.settings import MEGABYTE
 from quiverdb.wire.operations import OPERATIONS
-from quiverdb.wire.rest import arguments_of
+from quiverdb.wire.rest import arguments_of, decode
 
 __all__ = ["service_routes"]
 
@@ -34,6 +35,8 @@ def service_routes(core: Core) -> Iterator[Route]:
     yield Route("telemetry", "GET", "/telemetry", _telemetry(core))
     yield Route("get_issues", "GET", "/issues", _always(bare({"issues": []})))
     yield Route("clear_issues", "DELETE", "/issues", _always(ok(result=True, seconds=0.0)))
+    yield Route("get_quotas", "GET", "/quotas", _quotas(core))
+    yield Route("update_quotas", "PUT", "/quotas", _new_quotas(core))
     yield Route("get_point", "GET", _POINT, _point(core))
     yield Route("openapi", "GET", "/openapi.json", _openapi(core))
 
@@ -97,6 +100,7 @@ def _told(core: Core, level: int, access: Access) -> dict[str, Any]:
         "collections": collections,
         "cluster": {"enabled": False},
         "requests": core.requests.telemetry(),
+        "quota": core.calls.quotas.telemetry(),
     }
 
 
@@ -109,6 +113,25 @@ def _collection(core: Core, name: str) -> dict[str, Any] | None:
     vectors = len(params.vectors) if isinstance(params.vectors, Mapping) else int(params.vectors is not None)
     count = (info.points_count or 0) * (vectors + len(params.sparse_vectors or {}))
     return {"vectors": count, "optimizers_status": info.optimizer_status, "params": params}
+
+
+def _quotas(core: Core) -> Endpoint:
+    async def endpoint(_: Request) -> Answer:
+        began = perf_counter()
+        status = await core.workers.run("read", core.calls.quotas.status)
+        return ok(status, perf_counter() - began)
+
+    return endpoint
+
+
+def _new_quotas(core: Core) -> Endpoint:
+    async def endpoint(request: Request) -> Answer:
+        began = perf_counter()
+        body = await request.json(MEGABYTE)
+        await core.workers.run("manage", lambda: core.calls.quotas.set(decode(body)))
+        return ok(result=True, seconds=perf_counter() - began)
+
+    return endpoint
 
 
 def _point(core: Core) -> Endpoint:

@@ -52,11 +52,12 @@ class Server:
         self._socket = _listen(service.host, service.http_port)
         self.port: int = self._socket.getsockname()[1]
         self.core = Core(database, settings)
+        self.rest = Application(self.core)
         self._http = self._server(service)
         self._ticking: asyncio.Task[None] | None = None
 
     def _server(self, service: Service) -> uvicorn.Server:
-        app: Any = Application(self.core)
+        app: Any = self.rest
         if service.enable_cors:
             app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
         config = uvicorn.Config(

@@ -180,18 +180,7 @@ class _FormFile:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or not options.get(b"boundary"):
             raise RefusedError("Content type error: a snapshot is uploaded as multipart/form-data", status=400)
-        self._parser = MultipartParser(
-            options[b"boundary"],
-            {
-                "on_part_begin": self._begin,
-                "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
-                "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
-                "on_header_end": self._header_ends,
-                "on_headers_finished": self._headers_end,
-                "on_part_data": self._data,
-                "on_end": self._end,
-            },
-        )
+        self._parser = self._new_parser(options[b"boundary"])
         self._most = None if most is None else most * MEGABYTE
         self._path = path
         self._file: BinaryIO | None = None
@@ -200,13 +189,30 @@ class _FormFile:
         self._name, self._value = bytearray(), bytearray()
         self._disposition = b""
 
+    def _new_parser(self, boundary: bytes) -> MultipartParser:
+        try:
+            return MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin,
+                    "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
+                    "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+                    "on_header_end": self._header_ends,
+                    "on_headers_finished": self._headers_end,
+                    "on_part_data": self._data,
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError as error:
+            raise _unreadable(error) from error
+
     def feed(self, data: bytes) -> None:
         """Take the next part of the form."""
         try:
             with storage_errors(self._path):
                 self._parser.write(data)
         except FormParserError as error:
-            raise InvalidInputError(f"the form cannot be read: {error}", field=_FIELD) from error
+            raise _unreadable(error) from error
 
     def finish(self) -> None:
         """Tell that the form has come to its end."""
@@ -250,3 +256,7 @@ class _FormFile:
 
     def _end(self) -> None:
         self._complete = True
+
+
+def _unreadable(error: FormParserError) -> InvalidInputError:
+    return InvalidInputError(f"the form cannot be read: {error}", field=_FIELD)

@@ -156,7 +156,7 @@ def decode(body: bytes) -> Any:
     """Return the plain data that JSON holds; ``InvalidInputError`` says what is no JSON."""
     try:
         return _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInputError(str(error), fault="body") from error
 
 

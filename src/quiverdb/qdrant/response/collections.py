@@ -84,7 +84,7 @@ def _config(spec: CollectionSpec) -> models.CollectionConfig:
             OPTIMIZERS,
             max_optimization_threads=threads if isinstance(threads, int) else None,
         ),
-        wal_config=None if spec.wal is None else _shown(models.WalConfig, spec.wal, _WAL),
+        wal_config=_shown(models.WalConfig, spec.wal or WalSpec(), _WAL),
         quantization_config=_quantization(spec.quantization),
         strict_mode_config=None
         if spec.strict_mode is None
@@ -94,7 +94,7 @@ def _config(spec: CollectionSpec) -> models.CollectionConfig:
 
 
 _WAL = WalSpec(wal_capacity_mb=32, wal_segments_ahead=0, wal_retain_closed=1)
-"""What a server reports when only part of these settings was given."""
+"""What a server reports where a setting was not given."""
 
 
 def _params(spec: CollectionSpec) -> models.CollectionParams:

@@ -34,7 +34,7 @@ def test_defaults_are_safe() -> None:
     settings = load()
     assert settings == Settings()
     assert settings.service.host == "127.0.0.1"
-    assert (settings.service.http_port, settings.service.grpc_port) == (6333, 6334)
+    assert (settings.service.http_port, settings.service.grpc_port) == (6333, "auto")
     assert settings.service.max_request_size_mb == 32
     assert settings.storage.recover_hosts == ()
     assert not settings.service.insecure

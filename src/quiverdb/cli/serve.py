@@ -32,7 +32,10 @@ def serve(
         int | None, typer.Option(help="Port of the REST interface; 0 takes any free one.", show_default="6333")
     ] = None,
     grpc_port: Annotated[
-        int | None, typer.Option(help="Port of the gRPC interface; 0 takes any free one.", show_default="6334")
+        int | None,
+        typer.Option(
+            help="Port of the gRPC interface; 0 takes any free one.", show_default="6334, if gRPC is installed"
+        ),
     ] = None,
     api_key: Annotated[
         str | None, typer.Option(help="Key that clients must have.", metavar="KEY", show_default=False)

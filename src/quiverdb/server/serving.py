@@ -6,23 +6,28 @@ Stopping loses nothing: no more requests are let in, those under way are answere
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import signal
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvicorn
 from starlette.middleware.cors import CORSMiddleware
 
 from quiverdb.database import Database
+from quiverdb.errors import MissingLibraryError
 from quiverdb.server.app import Application
 from quiverdb.server.core import Core
 from quiverdb.server.protocol import PatientProtocol
 from quiverdb.server.settings import Service, Settings, check_settings
 from quiverdb.server.tls import tls_context
+
+if TYPE_CHECKING:
+    from quiverdb.server.grpc import RpcServer
 
 __all__ = ["Server", "run", "serving"]
 
@@ -30,6 +35,7 @@ T = TypeVar("T")
 
 KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
+_log = logging.getLogger("quiverdb.server")
 
 ANYWHERE = Settings(service=Service(http_port=0, grpc_port=None))
 """Settings that get in nobody's way: any free port of this machine, and no gRPC."""
@@ -48,6 +54,8 @@ class Server:
         check_settings(settings)
         service = settings.service
         self._tls = tls_context(settings)
+        self._new_rpc = _rpc_maker(service)
+        self._rpc: RpcServer | None = None
         self.host = service.host
         self._socket = _listen(service.host, service.http_port)
         self.port: int = self._socket.getsockname()[1]
@@ -82,25 +90,35 @@ class Server:
     def url(self) -> str:
         """Where clients find the REST interface."""
         scheme = "http" if self._tls is None else "https"
-        return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return f"{scheme}://{_target(self.host, self.port)}"
 
     @property
     def grpc_target(self) -> str | None:
         """Where clients find the gRPC interface, if there is one."""
-        return None
+        return None if self._rpc is None else _target(self.host, self._rpc.port)
 
     @property
     def ports(self) -> Mapping[str, int | None]:
         """The ports by protocol."""
-        return {"http": self.port, "grpc": None}
+        return {"http": self.port, "grpc": None if self._rpc is None else self._rpc.port}
 
     async def start(self) -> None:
-        """Begin to answer."""
+        """Begin to answer; ``OSError`` if the port for gRPC is taken."""
+        if self._new_rpc is not None:
+            self._rpc = self._new_rpc(self.core)
+            await self._rpc.start()
         await self._http.startup(sockets=[self._socket])
         self._ticking = asyncio.create_task(self._http.main_loop())
 
     async def stop(self) -> None:
         """Let nobody in any more, answer what was asked, and end the threads."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._stop_http())
+            if self._rpc is not None:
+                both.create_task(self._rpc.stop())
+        await asyncio.to_thread(self.core.close)
+
+    async def _stop_http(self) -> None:
         self._http.should_exit = True
         if self._ticking is not None:
             await self._ticking
@@ -108,7 +126,28 @@ class Server:
             for connection in list(self._http.server_state.connections):
                 connection.transport.abort()
         self._socket.close()
-        await asyncio.to_thread(self.core.close)
+
+
+def _target(host: str, port: int) -> str:
+    """Return a host and port as they stand in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _rpc_maker(service: Service) -> Callable[[Core], RpcServer] | None:
+    """Return what makes the gRPC server on the event loop, or ``None`` if there is to be none.
+
+    Raise ``MissingLibraryError`` if a port is asked for and gRPC is not installed.
+    """
+    if service.grpc_port is None:
+        return None
+    try:
+        from quiverdb.server.grpc import RpcServer
+    except MissingLibraryError as error:
+        if service.grpc_port != "auto":
+            raise
+        _log.warning("there is no gRPC interface: %s", error)
+        return None
+    return RpcServer
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -162,8 +201,8 @@ def run(database: Database, settings: Settings, started: Callable[[Server], None
         server = Server(database, settings)
         stop = asyncio.Event()
         with _signals(stop):
-            await server.start()
             try:
+                await server.start()
                 started(server)
                 await stop.wait()
             finally:

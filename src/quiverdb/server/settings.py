@@ -57,8 +57,8 @@ class Service(_Section, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     http_port: Port = 6333
     """0 takes any free port."""
-    grpc_port: Port | None = 6334
-    """``None`` means no gRPC."""
+    grpc_port: Port | Literal["auto"] | None = "auto"
+    """``auto`` is 6334 if gRPC is installed, and ``None`` means no gRPC."""
     insecure: bool = False
     """Listen on a public address even though no key is set."""
 

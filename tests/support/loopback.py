@@ -1,4 +1,4 @@
-"""A caller whose server is a client over the engine: nothing but bytes of JSON passes between the two."""
+"""A caller whose server is in the same process: nothing but bytes of JSON passes between the two."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from pydantic import TypeAdapter
-
 from quiverdb.database import Database
 from quiverdb.engine.database import EngineDatabase
 from quiverdb.qdrant import QdrantClient
@@ -17,19 +15,18 @@ from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 from quiverdb.remote.database import RemoteDatabase
 from quiverdb.remote.protocol import ResponseError
+from quiverdb.server.calls import Calls
 from quiverdb.wire.operations import OPERATIONS, Operation
-from quiverdb.wire.rest import arguments_of, decode, request
+from quiverdb.wire.rest import arguments_of, decode, encode, request
 
 __all__ = ["Gateway", "GatewayClient", "Loopback"]
 
-_ANYTHING = TypeAdapter(Any)
-
 
 class Loopback:
-    """Carry operations to a client as REST would, and its answers back."""
+    """Carry operations to a database as REST would, and its answers back."""
 
     def __init__(self, database: Database) -> None:
-        self.client = QdrantClient(database=database)
+        self.calls = Calls(database)
         self.asked: list[str] = []
         self.closed = 0
 
@@ -40,18 +37,17 @@ class Loopback:
         body = None if asked.body is None else decode(asked.body)
         given = arguments_of(row, _path(row, asked.path), dict(asked.query), body)
         try:
-            result = getattr(self.client, operation)(**given)
+            result = self.calls.call(operation, given)
         except UnexpectedResponse as error:
             raise ResponseError(error.status_code or 0, error.reason_phrase, error.content, error.headers) from error
         except ResourceExhaustedResponse as error:
             content = json.dumps({"status": {"error": error.message}}).encode()
             headers = {"Retry-After": str(error.retry_after_s)}
             raise ResponseError(429, "Too Many Requests", content, headers) from error
-        return decode(_ANYTHING.dump_json(_whole(row, result)))
+        return decode(encode(result))
 
     def close(self) -> None:
         self.closed += 1
-        self.client.close()
 
 
 def _path(row: Operation, path: str) -> dict[str, str]:
@@ -60,14 +56,6 @@ def _path(row: Operation, path: str) -> dict[str, str]:
     found = re.fullmatch(pattern, path)
     assert found is not None, path
     return {name: unquote(text) for name, text in found.groupdict().items()}
-
-
-def _whole(row: Operation, result: Any) -> Any:
-    """Return the result of REST for what a method returns."""
-    if not row.taken:
-        return result
-    parts = result if len(row.taken) > 1 else (result,)
-    return dict(zip(row.taken, parts, strict=True))
 
 
 class Gateway(RemoteDatabase):

@@ -433,8 +433,8 @@ def _fields(kind: type[Any]) -> tuple[str, ...]:
 
 # Collections
 
-_limits = maybe(st.dictionaries(words, st.fixed_dictionaries({"max_vectors": maybe(counts)}), max_size=2))
-_lengths = maybe(st.dictionaries(words, st.fixed_dictionaries({"max_length": maybe(counts)}), max_size=2))
+_limits = maybe(st.dictionaries(words, st.fixed_dictionaries({"max_vectors": counts}), max_size=2))
+_lengths = maybe(st.dictionaries(words, st.fixed_dictionaries({"max_length": counts}), max_size=2))
 strict_modes = but(StrictMode, multivector_config=_limits, sparse_config=_lengths)
 _named_vectors = st.dictionaries(names, vector_specs, max_size=2)
 _named_sparse = st.dictionaries(words, settings(SparseVectorSpec), max_size=2)

@@ -20,6 +20,7 @@ from quiverdb.errors import (
     RemoteError,
     UnsupportedError,
 )
+from quiverdb.model.query import Query
 from quiverdb.qdrant import QdrantClient, models
 from quiverdb.qdrant.errors import unexpected_response
 from quiverdb.qdrant.http.exceptions import UnexpectedResponse
@@ -27,6 +28,7 @@ from quiverdb.remote.database import RemoteDatabase
 from quiverdb.remote.protocol import ResponseError, TransportError
 
 URL = "qdrant://there"
+GREEN = {"status": "green", "segments_count": 1, "config": {}}
 
 
 class Failing:
@@ -134,6 +136,33 @@ def test_what_servers_cannot_do() -> None:
     assert (error.feature, error.backend) == ("The operation create_shard_key", URL)
     assert "standalone" in str(error)
     assert isinstance(raised(ResponseError(404, "Not Found", b"", {})), UnsupportedError)
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (lambda database: database.count("docs"), {"number": 3}),
+        (lambda database: database.count("docs"), None),
+        (lambda database: database.info("docs"), {**GREEN, "status": "blue"}),
+        (
+            lambda database: database.info("docs"),
+            {"status": "green", "segments_count": 1, "config": {"hnsw_config": 3}},
+        ),
+        (lambda database: database.query("docs", [Query()]), {"points": [{"id": 3}]}),
+        (lambda database: database.retrieve("docs", [1]), [{"id": 2}]),
+    ],
+)
+def test_answers_that_make_no_sense(ask: Callable[[RemoteDatabase], Any], answer: Any) -> None:
+    class Odd:
+        def call(self, operation: str, arguments: Any) -> Any:
+            return answer
+
+        def close(self) -> None:
+            pass
+
+    with pytest.raises(RemoteError, match="cannot read") as caught:
+        ask(RemoteDatabase(Odd(), url=URL))
+    assert caught.value.url == URL
 
 
 def test_refusals_pass_through_the_client() -> None:

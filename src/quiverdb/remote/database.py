@@ -11,10 +11,10 @@ the API cannot say what the protocol asks for, ``UnsupportedError`` does. Two pr
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from quiverdb.database import AliasChange, ScrollRequest
 from quiverdb.errors import ClosedError, LimitError, UnsupportedError
@@ -28,13 +28,15 @@ from quiverdb.model.snapshot import Snapshot
 from quiverdb.model.work import WorkReport
 from quiverdb.model.write import WriteOperation
 from quiverdb.remote import replies, requests
-from quiverdb.remote.failures import error_of
+from quiverdb.remote.failures import error_of, strange_answer
 from quiverdb.remote.protocol import Caller, ResponseError, TransportError
 from quiverdb.remote.requests import Change
 from quiverdb.wire.operations import OPERATIONS, Operation
 from quiverdb.wire.rest import arguments_of
 
 __all__ = ["RemoteDatabase"]
+
+_T = TypeVar("_T")
 
 _PARTS = ["queued", "completed", "idle_segments"]
 _COMPLETED = 64
@@ -61,51 +63,64 @@ class RemoteDatabase:
         self._caller = caller
         self._closed = False
 
-    def _ask(self, operation: str, collection: str | None = None, body: Any = None, /, **others: Any) -> Any:
-        """Ask for an operation, given its REST body and the arguments that stand elsewhere."""
+    def _ask(
+        self,
+        read: Callable[[Any], _T],
+        operation: str,
+        collection: str | None = None,
+        body: Any = None,
+        /,
+        **others: Any,
+    ) -> _T:
+        """Ask for an operation, given its REST body and the arguments that stand elsewhere, and read the answer."""
         if self._closed:
             raise ClosedError(f"the database {self.url} is closed: open it again")
-        path = dict(others) if collection is None else {"collection_name": collection, **others}
+        path = others if collection is None else {"collection_name": collection, **others}
         arguments = arguments_of(OPERATIONS[operation], path, {}, body) | path
         try:
-            return self._caller.call(operation, arguments)
+            result = self._caller.call(operation, arguments)
         except (ResponseError, TransportError) as error:
             raise error_of(error, operation, self.url) from error
+        try:
+            return read(result)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise strange_answer(operation, self.url) from error
 
     # Collections
 
     def create_collection(self, name: str, spec: CollectionSpec) -> None:
-        self._ask("create_collection", name, requests.collection(spec))
+        self._ask(bool, "create_collection", name, requests.collection(spec))
 
     def update_collection(self, name: str, patch: CollectionPatch) -> None:
-        self._ask("update_collection", name, requests.patch(patch))
+        self._ask(bool, "update_collection", name, requests.patch(patch))
 
     def delete_collection(self, name: str) -> bool:
-        return bool(self._ask("delete_collection", name))
+        return self._ask(bool, "delete_collection", name)
 
     def collection_names(self) -> list[str]:
-        return sorted(collection["name"] for collection in self._ask("get_collections")["collections"])
+        return self._ask(replies.names, "get_collections")
 
     def has_collection(self, name: str) -> bool:
-        return bool(self._ask("collection_exists", name)["exists"])
+        return self._ask(replies.exists, "collection_exists", name)
 
     def info(self, name: str) -> CollectionInfo:
-        return replies.info(self._ask("get_collection", name))
+        return self._ask(replies.info, "get_collection", name)
 
     def create_shard_key(self, name: str, key: ShardKey) -> None:
-        self._ask("create_shard_key", name, {"shard_key": key})
+        self._ask(bool, "create_shard_key", name, {"shard_key": key})
 
     def delete_shard_key(self, name: str, key: ShardKey) -> None:
-        self._ask("delete_shard_key", name, {"shard_key": key})
+        self._ask(bool, "delete_shard_key", name, {"shard_key": key})
 
     def shard_keys(self, name: str) -> list[ShardKey]:
-        return [described["key"] for described in self._ask("list_shard_keys", name).get("shard_keys") or ()]
+        return self._ask(replies.shard_keys, "list_shard_keys", name)
 
     def update_aliases(self, changes: Sequence[AliasChange]) -> None:
-        self._ask("update_collection_aliases", None, {"actions": list(map(requests.alias_change, changes))})
+        actions = list(map(requests.alias_change, changes))
+        self._ask(bool, "update_collection_aliases", None, {"actions": actions})
 
     def aliases(self) -> Mapping[str, str]:
-        return replies.aliases(self._ask("get_aliases"))
+        return self._ask(replies.aliases, "get_aliases")
 
     # Points
 
@@ -120,29 +135,29 @@ class RemoteDatabase:
         return results
 
     def _change(self, name: str, change: Change, wait: bool) -> WriteResult:
-        return replies.write_result(self._ask(change.operation, name, change.body, **change.path, wait=wait))
+        return self._ask(replies.write_result, change.operation, name, change.body, **change.path, wait=wait)
 
     def _change_points(self, name: str, changes: list[Change], wait: bool) -> list[WriteResult]:
         """Ask for changes in one request: that of its own for a single one, if that can say everything."""
         if len(changes) == 1 and changes[0].body.keys() <= _body_fields(OPERATIONS[changes[0].operation]):
             return [self._change(name, changes[0], wait)]
         batch = {"operations": [{change.operation: change.body} for change in changes]}
-        return list(map(replies.write_result, self._ask("batch_update_points", name, batch, wait=wait)))
+        return self._ask(replies.write_results, "batch_update_points", name, batch, wait=wait)
 
     def query(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
         bodies = list(map(requests.query, queries))
         if len(bodies) == 1:
-            return [replies.hits(self._ask("query_points", name, bodies[0])["points"])]
-        return [replies.hits(found["points"]) for found in self._ask("query_batch_points", name, {"searches": bodies})]
+            return [self._ask(replies.found, "query_points", name, bodies[0])]
+        return self._ask(replies.found_each, "query_batch_points", name, {"searches": bodies})
 
     def query_groups(self, name: str, query: GroupQuery) -> list[Group]:
-        return replies.groups(self._ask("query_points_groups", name, requests.groups(query)))
+        return self._ask(replies.groups, "query_points_groups", name, requests.groups(query))
 
     def matrix(self, name: str, query: MatrixQuery) -> Matrix:
-        return replies.matrix(self._ask("search_matrix_offsets", name, requests.matrix(query)))
+        return self._ask(replies.matrix, "search_matrix_offsets", name, requests.matrix(query))
 
     def scroll(self, name: str, request: ScrollRequest) -> Page:
-        return replies.page(self._ask("scroll", name, requests.scroll(request)))
+        return self._ask(replies.page, "scroll", name, requests.scroll(request))
 
     def retrieve(
         self,
@@ -154,7 +169,7 @@ class RemoteDatabase:
         shard_keys: ShardSelector | None = None,
     ) -> list[Record]:
         body = requests.retrieve(ids, with_payload, with_vectors, shard_keys)
-        return replies.in_order(replies.records(self._ask("retrieve", name, body)), ids)
+        return self._ask(lambda result: replies.in_order(replies.records(result), ids), "retrieve", name, body)
 
     def count(
         self,
@@ -164,10 +179,10 @@ class RemoteDatabase:
         exact: bool = True,
         shard_keys: ShardSelector | None = None,
     ) -> int:
-        return int(self._ask("count", name, requests.count(filter, shard_keys, exact=exact))["count"])
+        return self._ask(replies.count, "count", name, requests.count(filter, shard_keys, exact=exact))
 
     def facet(self, name: str, query: FacetQuery) -> list[FacetHit]:
-        return replies.facet(self._ask("facet", name, requests.facet(query)))
+        return self._ask(replies.facet, "facet", name, requests.facet(query))
 
     # The server
 
@@ -179,18 +194,17 @@ class RemoteDatabase:
             raise LimitError(f'Limit exceeded {seconds} > {most} for "timeout". Help: {advice}', limit="max_timeout")
 
     def work(self, name: str) -> WorkReport:
-        return replies.work(self._ask("get_optimizations", name, with_=_PARTS, completed_limit=_COMPLETED))
+        return self._ask(replies.work, "get_optimizations", name, with_=_PARTS, completed_limit=_COMPLETED)
 
     def peer(self) -> int:
         """Return the number of the node that is asked.
 
         A server outside of a cluster tells its number only along with that of a collection; without one it is 0.
         """
-        number = self._ask("cluster_status").get("peer_id")
-        if number is None:
-            names = self.collection_names()
-            number = self._ask("collection_cluster_info", names[0])["peer_id"] if names else 0
-        return int(number)
+        number = self._ask(replies.peer, "cluster_status")
+        if number is None and (names := self.collection_names()):
+            number = self._ask(replies.peer, "collection_cluster_info", names[0])
+        return number or 0
 
     # Snapshots
 
@@ -198,17 +212,23 @@ class RemoteDatabase:
         self, collection: str | None = None, *, shard: int | None = None, wait: bool = True
     ) -> Snapshot | None:
         kind, owner = _owner(collection, shard)
-        made = self._ask(f"create_{kind}snapshot", **owner, wait=wait)
-        return replies.snapshot(made, _folder(collection, shard)) if wait and made else None
+        folder = _folder(collection, shard)
+        return self._ask(
+            lambda made: replies.snapshot(made, folder) if wait else None, f"create_{kind}snapshot", **owner, wait=wait
+        )
 
     def snapshots(self, collection: str | None = None, *, shard: int | None = None) -> list[Snapshot]:
         kind, owner = _owner(collection, shard)
-        found = self._ask(f"list_{kind}snapshots", **owner)
-        return [replies.snapshot(described, _folder(collection, shard)) for described in found]
+        folder = _folder(collection, shard)
+        return self._ask(
+            lambda found: [replies.snapshot(described, folder) for described in found],
+            f"list_{kind}snapshots",
+            **owner,
+        )
 
     def delete_snapshot(self, collection: str | None, name: str, *, shard: int | None = None) -> None:
         kind, owner = _owner(collection, shard)
-        self._ask(f"delete_{kind}snapshot", **owner, snapshot_name=name, wait=True)
+        self._ask(bool, f"delete_{kind}snapshot", **owner, snapshot_name=name, wait=True)
 
     def recover_snapshot(
         self,
@@ -231,7 +251,7 @@ class RemoteDatabase:
                 "Recovering from a file of this machine", self.url, "Give a URL that the server can read."
             )
         body = {"location": location} | ({} if checksum is None else {"checksum": checksum})
-        self._ask(f"recover_{kind}snapshot", None, body, **owner, wait=wait)
+        self._ask(bool, f"recover_{kind}snapshot", None, body, **owner, wait=wait)
 
     # Closing
 

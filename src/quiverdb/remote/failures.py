@@ -20,7 +20,7 @@ from quiverdb.errors import (
 )
 from quiverdb.remote.protocol import ResponseError, TransportError
 
-__all__ = ["error_of"]
+__all__ = ["error_of", "strange_answer"]
 
 _PREFIX = re.compile("(?:Not found|Wrong input|Bad request|Rate limiting exceeded): ").match
 _NAMES = re.compile(
@@ -61,6 +61,11 @@ def error_of(error: ResponseError | TransportError, operation: str, url: str) ->
         return RemoteError(f"{url} failed: {message}", status=status, url=url)
     build = _BUILDERS.get(status, _invalid)
     return build(error, message, operation, url)
+
+
+def strange_answer(operation: str, url: str) -> RemoteError:
+    """Return the error for an answer that is not as the API describes it."""
+    return RemoteError(f"{url} answered {operation} in a way that this release cannot read", status=None, url=url)
 
 
 def _told(error: ResponseError) -> str:

@@ -22,31 +22,32 @@ from quiverdb.model.collection import (
 )
 from quiverdb.model.point import PointId, SparseVector, VectorValue
 from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
+from quiverdb.model.shard import ShardKey
 from quiverdb.model.snapshot import Snapshot
 from quiverdb.model.work import Work, WorkReport
 from quiverdb.remote.fields import CONFIG, ROWS
 
 __all__ = [
-    "aliases",
-    "facet",
-    "groups",
-    "hits",
-    "in_order",
-    "info",
-    "matrix",
-    "page",
-    "records",
-    "snapshot",
-    "work",
-    "write_result",
-]
+    "aliases", "count", "exists", "facet", "found", "found_each", "groups", "hits", "in_order", "info", "matrix",
+    "names", "page", "peer", "records", "shard_keys", "snapshot", "work", "write_result", "write_results",
+]  # fmt: skip
 
 Plain = Mapping[str, Any]
 _UNKNOWN = UUID(int=0)
 
 
-def hits(points: Iterable[Plain]) -> list[Hit]:
+def found(result: Plain) -> list[Hit]:
     """Return the points that a query found."""
+    return hits(result["points"])
+
+
+def found_each(results: Iterable[Plain]) -> list[list[Hit]]:
+    """Return the points that each of several queries found."""
+    return list(map(found, results))
+
+
+def hits(points: Iterable[Plain]) -> list[Hit]:
+    """Return points with scores."""
     return [
         Hit(
             point["id"],
@@ -104,7 +105,7 @@ def page(result: Plain) -> Page:
 def groups(result: Plain) -> list[Group]:
     """Return points in groups."""
     return [
-        Group(group["id"], hits(group["hits"]), records([found])[0] if (found := group.get("lookup")) else None)
+        Group(group["id"], hits(group["hits"]), records([lookup])[0] if (lookup := group.get("lookup")) else None)
         for group in result["groups"]
     ]
 
@@ -125,6 +126,37 @@ def write_result(result: Plain) -> WriteResult:
     return WriteResult(result.get("operation_id") or 0, "completed" if done else "acknowledged")
 
 
+def write_results(results: Iterable[Plain]) -> list[WriteResult]:
+    """Return how far each of several writes has come."""
+    return list(map(write_result, results))
+
+
+def count(result: Plain) -> int:
+    """Return a number of points."""
+    return int(result["count"])
+
+
+def names(result: Plain) -> list[str]:
+    """Return the names of collections, sorted."""
+    return sorted(collection["name"] for collection in result["collections"])
+
+
+def exists(result: Plain) -> bool:
+    """Tell whether there is a collection."""
+    return bool(result["exists"])
+
+
+def shard_keys(result: Plain) -> list[ShardKey]:
+    """Return the keys of shards."""
+    return [described["key"] for described in result.get("shard_keys") or ()]
+
+
+def peer(result: Plain) -> int | None:
+    """Return the number of a node; ``None`` from one that is in no cluster."""
+    number = result.get("peer_id")
+    return None if number is None else int(number)
+
+
 def aliases(result: Plain) -> dict[str, str]:
     """Return aliases with the collections behind them."""
     return {alias["alias_name"]: alias["collection_name"] for alias in result["aliases"]}
@@ -137,10 +169,10 @@ def snapshot(result: Plain, folder: str) -> Snapshot:
     return Snapshot(name, created, result["size"], result.get("checksum"), f"{folder}/{name}")
 
 
-def in_order(found: Sequence[Record], ids: Sequence[PointId]) -> list[Record]:
+def in_order(listed: Sequence[Record], ids: Sequence[PointId]) -> list[Record]:
     """Return records in the order in which their ids were asked for."""
     places = {id: place for place, id in enumerate(dict.fromkeys(ids))}
-    return sorted(found, key=lambda record: places[record.id])
+    return sorted(listed, key=lambda record: places[record.id])
 
 
 def _seconds(moment: str | None) -> float | None:
@@ -218,8 +250,8 @@ def _taken(kind: type[msgspec.Struct], settings: Plain, paths: Mapping[str, str]
     """Return the fields of a class that are found in an object, by their own names."""
     if paths is None:
         paths = ROWS[kind].paths if kind in ROWS else {}
-    found = ((name, _at(settings, paths.get(name, name))) for name in kind.__struct_fields__)
-    return {name: value for name, value in found if value is not None}
+    values = ((name, _at(settings, paths.get(name, name))) for name in kind.__struct_fields__)
+    return {name: value for name, value in values if value is not None}
 
 
 def _at(value: Any, path: str) -> Any:

@@ -29,6 +29,7 @@ from quiverdb.model.work import WorkReport
 from quiverdb.model.write import WriteOperation
 from quiverdb.remote import replies, requests
 from quiverdb.remote.failures import error_of, strange_answer
+from quiverdb.remote.location import read_location
 from quiverdb.remote.protocol import Caller, ResponseError, TransportError
 from quiverdb.remote.requests import Change
 from quiverdb.wire.operations import OPERATIONS, Operation
@@ -62,6 +63,20 @@ class RemoteDatabase:
         self.url = url
         self._caller = caller
         self._closed = False
+
+    @classmethod
+    def open(cls, location: str, **options: Any) -> RemoteDatabase:
+        """Connect to the server at a location (see ``quiverdb.remote.location``); nothing is sent yet.
+
+        Options are those of ``quiverdb.remote.connect.connect`` and come before what the location says.
+
+        >>> RemoteDatabase.open("qdrant://localhost:6333", timeout=10)
+        <RemoteDatabase qdrant://localhost:6333>
+        """
+        from quiverdb.remote.connect import connect
+
+        url, shown, given = read_location(location)
+        return cls(connect(url, **{**given, **options}), url=shown)
 
     def _ask(
         self,

@@ -11,6 +11,7 @@ from loopback import GatewayClient
 
 from quiverdb.errors import (
     AlreadyExistsError,
+    Fault,
     InvalidInputError,
     LimitError,
     NotFoundError,
@@ -84,6 +85,18 @@ def test_wrong_requests(status: int) -> None:
     error = raised(ResponseError(status, "", told("Wrong input: Vector dimension error: expected dim: 4, got 3"), {}))
     assert type(error) is InvalidInputError
     assert str(error) == "Vector dimension error: expected dim: 4, got 3"
+
+
+@pytest.mark.parametrize("fault", ["meaning", "range", "body", "query", "path"])
+def test_wrong_requests_keep_what_is_wrong_with_them(fault: Fault) -> None:
+    """The server's text is put on again, and not twice, when the error becomes an answer once more."""
+    first = unexpected_response(InvalidInputError("limit [0]\nis wrong", fault=fault))
+    assert first is not None
+    error = raised(ResponseError(first.status_code or 0, "", first.content, {}))
+    assert (type(error), str(error), error.fault) == (InvalidInputError, "limit [0]\nis wrong", fault)
+    again = unexpected_response(error)
+    assert again is not None
+    assert (again.status_code, again.content) == (first.status_code, first.content)
 
 
 @pytest.mark.parametrize(("headers", "wait"), [({"Retry-After": "3"}, 3.0), ({"retry-after": "1"}, 1.0), ({}, None)])

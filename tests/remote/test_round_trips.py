@@ -199,10 +199,24 @@ def test_snapshots(owner: dict[str, Any], folder: str) -> None:
 
 
 def test_recovery() -> None:
-    calls, _ = asked("recover_snapshot", NAME, "file:///a", checksum="ab", wait=False)
-    assert calls == [("recover_snapshot", (NAME, "file:///a"), {"checksum": "ab", "wait": False})]
-    calls, _ = asked("recover_snapshot", NAME, "a.snapshot", shard=0)
-    assert calls == [("recover_snapshot", (NAME, "a.snapshot"), {"shard": 0, "checksum": None, "wait": True})]
+    calls: list[tuple[str, Any]] = []
+
+    class Kept:
+        def call(self, operation: str, arguments: Any) -> bool:
+            calls.append((operation, arguments))
+            return True
+
+        def close(self) -> None:
+            pass
+
+    database = RemoteDatabase(Kept())
+    database.recover_snapshot(NAME, "file:///a", checksum="ab", wait=False)
+    database.recover_snapshot(NAME, "a.snapshot", shard=0)
+    place: dict[str, Any] = {"collection_name": NAME}
+    assert calls == [
+        ("recover_snapshot", {**place, "location": "file:///a", "checksum": "ab", "wait": False}),
+        ("recover_shard_snapshot", {**place, "shard_id": 0, "location": "a.snapshot", "wait": True}),
+    ]
 
 
 @pytest.mark.parametrize("key", [7, "7"])

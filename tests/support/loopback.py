@@ -16,6 +16,8 @@ from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 from quiverdb.remote.database import RemoteDatabase
 from quiverdb.remote.protocol import ResponseError
 from quiverdb.server.calls import Calls
+from quiverdb.server.settings import Settings
+from quiverdb.server.workers import Workers
 from quiverdb.wire.operations import OPERATIONS, Operation
 from quiverdb.wire.rest import arguments_of, decode, encode, request
 
@@ -26,7 +28,8 @@ class Loopback:
     """Carry operations to a database as REST would, and its answers back."""
 
     def __init__(self, database: Database) -> None:
-        self.calls = Calls(database)
+        self._workers = Workers(1)
+        self.calls = Calls(database, Settings(), self._workers)
         self.asked: list[str] = []
         self.closed = 0
 
@@ -48,6 +51,7 @@ class Loopback:
 
     def close(self) -> None:
         self.closed += 1
+        self._workers.close()
 
 
 def _path(row: Operation, path: str) -> dict[str, str]:

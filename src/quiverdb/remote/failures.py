@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from quiverdb.errors import (
     AlreadyExistsError,
+    Fault,
     InvalidInputError,
     LimitError,
     NotFoundError,
@@ -27,6 +28,14 @@ _NAMES = re.compile(
     r"`(?P<quoted>[^`]*)`|'(?P<single>[^']*)'|\bid (?P<id>\S+)|\b(?:Snapshot|Alias|Shard) (?P<bare>\S+)"
 )
 _KINDS = ("collection", "alias", "snapshot", "shard key", "shard", "vector", "point")
+
+_FAULTS: Mapping[Fault, str] = {
+    "range": r"Validation error in JSON body: \[(.*)\]",
+    "body": r"Format error in JSON body: (.*)",
+    "query": r"Deserialize error in query parameters: (.*)",
+    "path": r"Deserialize error in path parameters: (.*)",
+}
+"""What a server says about each kind of wrong request."""
 
 _LIMITS: tuple[tuple[str, str], ...] = (
     (r'> \S+ for "limit"', "max_query_limit"),
@@ -78,11 +87,16 @@ _Builder: TypeAlias = Callable[[ResponseError, str, str, str], QuiverError]
 
 def _invalid(_: ResponseError, message: str, operation: str, __: str) -> QuiverError:
     limit = next((limit for text, limit in _LIMITS if re.search(text, message)), None)
-    if limit is None:
-        return InvalidInputError(message)
     if limit == "unindexed_filtering_retrieve" and operation in _UPDATES:
         limit = "unindexed_filtering_update"
-    return LimitError(message, limit=limit)
+    return _wrong(message) if limit is None else LimitError(message, limit=limit)
+
+
+def _wrong(message: str) -> InvalidInputError:
+    for fault, pattern in _FAULTS.items():
+        if found := re.fullmatch(pattern, message, re.DOTALL):
+            return InvalidInputError(found[1], fault=fault)
+    return InvalidInputError(message)
 
 
 _UPDATES = frozenset((

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ class Core:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self.id = str(uuid4())
+        self.started = datetime.now(UTC)
         self.database = database
         self.settings = settings
         self.workers = Workers(settings.service.max_workers)

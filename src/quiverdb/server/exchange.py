@@ -30,6 +30,7 @@ __all__ = [
     "Route",
     "Scope",
     "Send",
+    "SlowClientError",
     "accepted",
     "bare",
     "headers_of",
@@ -52,7 +53,11 @@ TEXT: Headers = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
 class ClientGoneError(ConnectionError):
-    """Tell that a client vanished or stalled before its request was complete."""
+    """Tell that a client vanished before its request was complete, or its answer read."""
+
+
+class SlowClientError(TimeoutError):
+    """Tell that a client took too long to send its request."""
 
 
 class Request:
@@ -82,7 +87,10 @@ class Request:
         return headers_of(self.scope)
 
     async def chunks(self, size: BodySize | None = None) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives, counted by ``size``; ``ClientGoneError`` if it does not come to its end."""
+        """Yield the body as it arrives, counted by ``size``.
+
+        Raise ``ClientGoneError`` if it does not come to its end, ``SlowClientError`` if that takes too long.
+        """
         loop = asyncio.get_running_loop()
         deadline, more = loop.time() + PATIENCE, True
         while more:
@@ -114,7 +122,7 @@ class Request:
             async with asyncio.timeout_at(deadline):
                 message = await self._receive()
         except TimeoutError:
-            raise ClientGoneError("the body came too slowly") from None
+            raise SlowClientError("the body came too slowly") from None
         if message["type"] == "http.disconnect":
             raise ClientGoneError("the client went away")
         return message

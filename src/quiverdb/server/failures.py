@@ -12,7 +12,7 @@ from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.errors import unexpected_response
 from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 from quiverdb.remote.protocol import ResponseError, TransportError
-from quiverdb.server.exchange import JSON, Answer
+from quiverdb.server.exchange import JSON, Answer, SlowClientError
 from quiverdb.server.routing import MethodError, PathError
 from quiverdb.wire.rest import encode
 
@@ -42,6 +42,8 @@ def failure(error: Exception) -> Answer:
         case ResourceExhaustedResponse():
             wait = (b"retry-after", b"%d" % error.retry_after_s)
             return refusal(HTTPStatus.TOO_MANY_REQUESTS, error.message, wait)
+        case SlowClientError():
+            return refusal(HTTPStatus.REQUEST_TIMEOUT, f"Timeout: {error}", (b"connection", b"close"))
         case PathError():
             return Answer(b"", HTTPStatus.NOT_FOUND, ())  # clients tell unknown routes by the empty body
         case MethodError():

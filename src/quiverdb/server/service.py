@@ -95,6 +95,7 @@ def _told(core: Core, level: int, access: Access) -> dict[str, Any]:
             "name": "qdrant",
             "version": API_VERSION,
             "features": {**features, "recovery_mode": settings.storage.recovery_mode is not None},
+            "startup": core.started.isoformat(),
             "jwt_rbac": settings.service.jwt_rbac,
         },
         "collections": collections,

@@ -93,6 +93,11 @@ class Server:
         return f"{scheme}://{_target(self.host, self.port)}"
 
     @property
+    def connections(self) -> int:
+        """How many connections to the REST interface are open."""
+        return len(self._http.server_state.connections)
+
+    @property
     def grpc_target(self) -> str | None:
         """Where clients find the gRPC interface, if there is one."""
         return None if self._rpc is None else _target(self.host, self._rpc.port)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
+import msgspec
+
 from quiverdb.embed import registry
 from quiverdb.embed.fastembed import Family
 from quiverdb.embed.registry import Kind
@@ -137,8 +139,11 @@ def _changed(value: Any, change: Callable[[Any], Any], *, named: bool = False) -
         return change(value)
     if not places:
         return value
-    return value.model_copy(
-        update={place: _changed(getattr(value, place), change, named=place in _NAMED) for place in places}
+    update = {place: _changed(getattr(value, place), change, named=place in _NAMED) for place in places}
+    return (
+        msgspec.structs.replace(value, **update)
+        if isinstance(value, msgspec.Struct)
+        else value.model_copy(update=update)
     )
 
 
@@ -157,7 +162,8 @@ def _places(kind: type) -> frozenset[str] | tuple[str, ...]:
     """Return the fields of a class that may lead to vectors, or ``KINDS`` if it stands for a vector itself."""
     if any(base.__name__ in KINDS for base in kind.__mro__):
         return KINDS
-    return tuple(name for name in getattr(kind, "model_fields", ()) if name in PLACES)
+    fields = getattr(kind, "model_fields", ()) or getattr(kind, "__struct_fields__", ())
+    return tuple(name for name in fields if name in PLACES)
 
 
 def _read(value: Mapping[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """Codecs of what needs no table: scalars, enums, lists and maps.
 
-A codec writes plain data as what the constructor of a message takes, and reads the field of a message.
+A codec of a message writes what the message holds; a codec of a field writes the field with its tag, and nothing for
+what is as good as absent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from google.protobuf.descriptor import FieldDescriptor as Field
 
 from quiverdb.wire import values
+from quiverdb.wire.encoding import PACKED, double, float32, framed, tag, varint
 from quiverdb.wire.shapes import ENUMS
 from quiverdb.wire.values import WrongValueError, kind_of, members
 
@@ -22,31 +24,29 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import EnumDescriptor
 
 __all__ = [
-    "PAYLOAD",
     "Codec",
-    "Function",
-    "integer",
+    "Read",
+    "Write",
     "list_codec",
     "map_codec",
-    "repeated_codec",
+    "message_codec",
+    "payload_codec",
     "scalar_codec",
+    "scalars_codec",
     "text",
     "truth",
-    "write_list",
 ]
 
-Function: TypeAlias = Callable[[Any], Any]
+Write: TypeAlias = Callable[[Any], bytes]
+Read: TypeAlias = Callable[[Any], Any]
 
 
 class Codec(NamedTuple):
-    """Write plain data as what a message's constructor takes for it, and read it back."""
+    """Write plain data as bytes, and read it back from what a message has."""
 
-    write: Function
-    read: Function | None
+    write: Write
+    read: Read | None
     """``None`` if a message has the plain data as it is."""
-
-
-PAYLOAD = Codec(values.write_payload, values.read_payload)
 
 
 # --- scalars
@@ -59,18 +59,17 @@ _RANGES = {
 }
 
 
-def integer(kind: int) -> Function:
-    """Return what writes the integers of a kind of field."""
+def _integer(kind: int) -> Write:
     low, high = _RANGES[kind]
 
-    def write(value: Any) -> int:
+    def write(value: Any) -> bytes:
         if type(value) is not int:
             if isinstance(value, bool) or not isinstance(value, int | np.integer):
                 raise WrongValueError(f"expected an integer, got {value!r}")
             value = int(value)
         if not low <= value < high:
             raise WrongValueError(f"expected an integer from {low} to {high - 1}, got {value}")
-        return value  # type: ignore[no-any-return]
+        return varint(value)
 
     return write
 
@@ -84,14 +83,14 @@ def _number(value: Any) -> float:
 
 
 def truth(value: Any) -> bool:
-    """Write true or false."""
+    """Return what is true or false, and nothing else."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     raise WrongValueError(f"expected true or false, got {value!r}")
 
 
 def text(value: Any) -> str:
-    """Write a text, a UUID, or an enum that stands for a text."""
+    """Return what is a text: also a UUID, or an enum that stands for a text."""
     if type(value) is str:
         return value
     if isinstance(value, Enum):
@@ -101,17 +100,24 @@ def text(value: Any) -> str:
     raise WrongValueError(f"expected a text, got {value!r}")
 
 
+def _utf8(value: Any) -> bytes:
+    try:
+        return text(value).encode()
+    except UnicodeEncodeError:
+        raise WrongValueError(f"expected a text of Unicode characters, got {value!r}") from None
+
+
 def _bytes(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     raise WrongValueError(f"expected bytes, got {value!r}")
 
 
-_SCALARS: Mapping[int, Function] = {
-    **{kind: integer(kind) for kind in _RANGES},
-    Field.CPPTYPE_BOOL: truth,
-    Field.CPPTYPE_DOUBLE: _number,
-    Field.CPPTYPE_FLOAT: _number,
+_SCALARS: Mapping[int, Write] = {
+    **{kind: _integer(kind) for kind in _RANGES},
+    Field.CPPTYPE_BOOL: lambda value: b"\1" if truth(value) else b"\0",
+    Field.CPPTYPE_DOUBLE: lambda value: double(_number(value)),
+    Field.CPPTYPE_FLOAT: lambda value: float32(_number(value)),
 }
 
 
@@ -119,13 +125,13 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removeprefix("FieldType")).lower()
 
 
-def _spelled(kind: EnumDescriptor) -> Codec:
+def _enum_codec(kind: EnumDescriptor) -> Codec:
     """Return the codec of an enum, whose members JSON spells in its own way."""
     table = ENUMS.get(kind.full_name.removeprefix("qdrant."), {})
     spellings = {member.number: table.get(member.name, _snake(member.name)) for member in kind.values}
-    numbers = {spelling: number for number, spelling in spellings.items() if spelling is not None}
+    numbers = {spelling: varint(number) for number, spelling in spellings.items() if spelling is not None}
 
-    def write(value: Any) -> int:
+    def write(value: Any) -> bytes:
         if isinstance(value, Enum):
             value = value.value
         try:
@@ -136,48 +142,30 @@ def _spelled(kind: EnumDescriptor) -> Codec:
     return Codec(write, spellings.get)
 
 
-def scalar_codec(field: Field) -> Codec:
-    """Return the codec of a field that holds a scalar or an enum."""
+def _bare_codec(field: Field) -> Codec:
+    """Return the codec of a scalar without its tag."""
     if field.enum_type is not None:
-        return _spelled(field.enum_type)
-    if field.cpp_type == Field.CPPTYPE_STRING:
-        return Codec(_bytes if field.type == Field.TYPE_BYTES else text, None)
+        return _enum_codec(field.enum_type)
     return Codec(_SCALARS[field.cpp_type], None)
 
 
+def scalar_codec(field: Field) -> Codec:
+    """Return the codec of a field that holds a scalar or an enum."""
+    head = tag(field)
+    if field.cpp_type == Field.CPPTYPE_STRING:
+        write_text = _bytes if field.type == Field.TYPE_BYTES else _utf8
+        return Codec(lambda value: framed(head, write_text(value)), None)
+    write, read = _bare_codec(field)
+    return Codec(lambda value: head + write(value), read)
+
+
+def message_codec(field: Field, codec: Codec) -> Codec:
+    """Return the codec of a field that holds a message, of the codec of that message."""
+    head, write = tag(field), codec.write
+    return Codec(lambda value: framed(head, write(value)), codec.read)
+
+
 # --- lists and maps
-
-
-def _numbers(values: Any) -> list[Any]:
-    """Return numbers as a list, where one by one would take too long."""
-    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "fiu":
-        return values.tolist()  # type: ignore[no-any-return]
-    given = list(_items(values))
-    return given if set(map(type, given)) <= {int, float} else [_number(value) for value in given]
-
-
-def _integers(kind: int) -> Function:
-    low, high = _RANGES[kind]
-    write_one = write_list(integer(kind))
-
-    def write(values: Any) -> list[int]:
-        if isinstance(values, np.ndarray):
-            values = values.tolist()
-        if type(values) is list and set(map(type, values)) == {int} and low <= min(values) and max(values) < high:
-            return values
-        return write_one(values)  # type: ignore[no-any-return]
-
-    return write
-
-
-def repeated_codec(field: Field) -> Codec:
-    """Return the codec of a field that holds a list of scalars."""
-    if field.enum_type is None:
-        if field.cpp_type in _RANGES:
-            return Codec(_integers(field.cpp_type), list)
-        if field.cpp_type in (Field.CPPTYPE_FLOAT, Field.CPPTYPE_DOUBLE):
-            return Codec(_numbers, list)
-    return list_codec(scalar_codec(field))
 
 
 def _items(given: Any) -> Iterable[Any]:
@@ -195,42 +183,63 @@ def _items(given: Any) -> Iterable[Any]:
     return (given,)
 
 
-def write_list(write: Function) -> Function:
-    """Return what writes each item of a list."""
+def _joined(write: Write) -> Write:
+    """Return what writes items one behind the other."""
 
-    def write_all(given: Any) -> list[Any]:
-        written = []
+    def write_all(given: Any) -> bytes:
+        written: list[bytes] = []
         for item in _items(given):
             try:
                 written.append(write(item))
             except WrongValueError as error:
                 raise error.below(len(written)) from None
-        return written
+        return b"".join(written)
 
     return write_all
 
 
 def list_codec(codec: Codec) -> Codec:
-    """Return the codec of a list."""
+    """Return the codec of a field that holds a list, of the codec of a field that holds one item."""
     read = codec.read
-    return Codec(write_list(codec.write), list if read is None else lambda items: [read(item) for item in items])
+    return Codec(_joined(codec.write), list if read is None else lambda items: [read(item) for item in items])
 
 
-def map_codec(codec: Codec) -> Codec:
-    """Return the codec of a map."""
-    write, read = codec
+def scalars_codec(field: Field) -> Codec:
+    """Return the codec of a field that holds a list of scalars."""
+    if field.cpp_type == Field.CPPTYPE_STRING:
+        return list_codec(scalar_codec(field))
+    head = tag(field, PACKED)
+    write_one, read = _bare_codec(field)
+    write = values.write_floats if field.cpp_type == Field.CPPTYPE_FLOAT else _joined(write_one)
 
-    def write_map(given: Any) -> dict[str, Any]:
-        written = {}
+    def write_packed(given: Any) -> bytes:
+        content = write(given)
+        return framed(head, content) if content else b""
+
+    return Codec(write_packed, list if read is None else lambda items: [read(item) for item in items])
+
+
+def map_codec(field: Field, codec: Codec) -> Codec:
+    """Return the codec of a map, of the codec of the field for a value."""
+    head, (write, read) = tag(field), codec
+
+    def write_map(given: Any) -> bytes:
+        written = []
         for key, item in members(given).items():
             if item is not None:
                 try:
-                    written[str(key)] = write(item)
+                    written.append(framed(head, framed(b"\x0a", _utf8(str(key))) + write(item)))
                 except WrongValueError as error:
                     raise error.below(key) from None
-        return written
+        return b"".join(written)
 
     def read_map(held: Any) -> dict[str, Any]:
         return {key: held[key] if read is None else read(held[key]) for key in held}
 
     return Codec(write_map, read_map)
+
+
+def payload_codec(field: Field) -> Codec:
+    """Return the codec of a map that holds any JSON."""
+    head = tag(field)
+    return Codec(lambda value: values.write_payload(head, value), values.read_payload)

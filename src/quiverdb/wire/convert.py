@@ -6,22 +6,26 @@ tables in ``shapes``; what stands below a message is compiled with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.wire import messages
 from quiverdb.wire.codecs import (
-    PAYLOAD,
     Codec,
-    Function,
+    Read,
+    Write,
     list_codec,
     map_codec,
-    repeated_codec,
+    message_codec,
+    payload_codec,
     scalar_codec,
+    scalars_codec,
     text,
     truth,
 )
 from quiverdb.wire.custom import CUSTOM, VIEWS, View, read_old_vector
+from quiverdb.wire.encoding import framed, tag
 from quiverdb.wire.shapes import NAMES, SHAPES, Case, Either, Fields, Only, Shape
 from quiverdb.wire.values import WrongValueError, kind_of, members
 
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
 
     from quiverdb.wire.messages import MessageClass
 
-__all__ = ["ARRAYS", "LISTS", "Converter", "build", "to_message", "to_plain"]
+__all__ = ["ARRAYS", "LISTS", "Converter", "applied", "to_message", "to_plain"]
+
+T = TypeVar("T")
 
 
 def to_message(kind: str | MessageClass, value: Any) -> Message:
@@ -43,7 +49,7 @@ def to_message(kind: str | MessageClass, value: Any) -> Message:
     'Oslo'
     """
     cls = messages.message(kind) if isinstance(kind, str) else kind
-    return build(cls, LISTS.codec(messages.descriptor(cls.DESCRIPTOR.full_name)).write, value)
+    return cls.FromString(applied(LISTS.codec(messages.descriptor(cls.DESCRIPTOR.full_name)).write, value))
 
 
 def to_plain(message: Message, *, arrays: bool = False) -> Any:
@@ -55,31 +61,17 @@ def to_plain(message: Message, *, arrays: bool = False) -> Any:
     7
     """
     read = (ARRAYS if arrays else LISTS).codec(messages.descriptor(message.DESCRIPTOR.full_name)).read
-    return message if read is None else read_message(read, message)
+    return message if read is None else applied(read, message)
 
 
-def build(cls: MessageClass, write: Function, value: Any) -> Message:
-    """Return the message of a class that a codec's ``write`` makes of plain data; raises ``InvalidInputError``."""
+def applied(function: Callable[[Any], T], value: Any) -> T:
+    """Return what one side of a codec makes of a value; raises ``InvalidInputError`` for one that is wrong."""
     try:
-        written = write(value)
-        return written if isinstance(written, cls) else cls(**(written or {}))
+        return function(value)
     except WrongValueError as error:
-        raise _invalid(error) from None
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"no {cls.DESCRIPTOR.name} can be made of this: {error}") from error
-
-
-def read_message(read: Function, message: Message) -> Any:
-    """Return what a codec's ``read`` makes of a message; raises ``InvalidInputError``."""
-    try:
-        return read(message)
-    except WrongValueError as error:
-        raise _invalid(error) from None
-
-
-def _invalid(error: WrongValueError) -> InvalidInputError:
-    place = error.path
-    return InvalidInputError(f"{place}: {error.reason}" if place else error.reason, field=place or None)
+        place = error.path
+        reason = f"{place}: {error.reason}" if place else error.reason
+        raise InvalidInputError(reason, field=place or None) from None
 
 
 class Converter:
@@ -105,7 +97,7 @@ class Converter:
             return Codec(lambda value: codecs[name].write(value), lambda held: codecs[name].read(held))  # type: ignore[misc]
         self._busy.add(name)
         try:
-            codecs[name] = self.shaped(kind, SHAPES.get(name.removeprefix("qdrant."), Fields()))
+            codecs[name] = self.shaped(kind, _shape(kind))
         finally:
             self._busy.discard(name)
         return codecs[name]
@@ -116,9 +108,9 @@ class Converter:
             case Only():
                 return self._only(kind, shape)
             case Either():
-                return self._either(kind, shape)
+                return Codec(self._case_writer(kind, shape), self._union_reader(kind, shape))
             case Fields(switch=True) if not kind.fields:
-                return Codec(lambda value: {} if truth(value) else None, lambda _held: True)
+                return Codec(_flag, lambda _held: True)
             case Fields():
                 codec = Codec(self._writer(kind, shape), self._reader(kind, shape))
                 if shape.view is not None:
@@ -131,12 +123,15 @@ class Converter:
         """Return the codec of a field."""
         inner = field.message_type
         if inner is None:
-            return repeated_codec(field) if field.is_repeated else scalar_codec(field)
+            return scalars_codec(field) if field.is_repeated else scalar_codec(field)
         if inner.GetOptions().map_entry:
             value = inner.fields_by_name["value"]
             holds_json = value.message_type is not None and value.message_type.full_name == "qdrant.Value"
-            return PAYLOAD if holds_json else map_codec(self.field(value))
-        codec = self.codec(inner) if shape is None else self.shaped(inner, shape)
+            return payload_codec(field) if holds_json else map_codec(field, self.field(value))
+        shape = shape or _shape(inner)
+        codec = message_codec(field, self.codec(inner) if shape is _shape(inner) else self.shaped(inner, shape))
+        if isinstance(shape, Fields) and shape.switch:
+            codec = _switched(codec)
         return list_codec(codec) if field.is_repeated else codec
 
     def _only(self, kind: Descriptor, shape: Only) -> Codec:
@@ -147,64 +142,67 @@ class Converter:
             value = getattr(held, name)
             return value if read is None else read(value)
 
-        return Codec(lambda value: {name: write(value)}, read_only)
+        return Codec(write, read_only)
 
     # --- messages with fields
 
-    def _writer(self, kind: Descriptor, shape: Fields) -> Function:
-        fields = [field for field in kind.fields if field.name not in (*shape.hidden, *shape.old)]
-        codecs = {field.name: self.field(field, shape.inside.get(field.name)) for field in fields}
-        slots: dict[str, tuple[str | None, Function | None]] = {
-            key: (name, codec.write) for name, codec in codecs.items() for key in (name, _named(shape, name))
+    def _writer(self, kind: Descriptor, shape: Fields) -> Write:
+        codecs = {
+            field.name: self.field(field, shape.inside.get(field.name))
+            for field in kind.fields
+            if field.name not in shape.old
+        }
+        slots: dict[str, Write | None] = {
+            key: codec.write for name, codec in codecs.items() for key in (name, _named(shape, name))
         }
         slots |= {key: slots[name] for key, name in shape.also.items()}
-        slots |= {key: (name, None) for name, keys in shape.spread.items() for key in keys}
-        slots |= {key: (None, self._either(kind, union).write) for key, union in shape.unions.items()}
+        slots |= {key: self._case_writer(kind, union) for key, union in shape.unions.items()}
+        spread = {key: name for name, keys in shape.spread.items() for key in keys}
+        slots |= dict.fromkeys(spread)
         ignored = shape.ignored if shape.type is None else (*shape.ignored, "type")
+        slots |= dict.fromkeys(ignored, _nothing)
         short, switch = shape.short, shape.switch
 
-        def write(value: Any) -> dict[str, Any] | None:
+        def write(value: Any) -> bytes:
             if short is not None and kind_of(value) != "object":
                 value = {short: value}
             elif switch and isinstance(value, bool):
-                return {} if value else None
-            written: dict[str, Any] = {}
+                return b""
+            written: list[bytes] = []
             scattered: dict[str, dict[str, Any]] = {}
             for key, item in members(value).items():
-                if item is None or key in ignored:
+                if item is None:
                     continue
                 try:
-                    name, write_item = slots[key]
+                    write_item = slots[key]
                 except KeyError:
                     raise WrongValueError(f"{kind.name} has no field {key!r}") from None
+                if write_item is None:
+                    scattered.setdefault(spread[key], {})[key] = item
+                    continue
                 try:
-                    if name is None:
-                        written.update(write_item(item))  # type: ignore[misc]
-                    elif write_item is None:
-                        scattered.setdefault(name, {})[key] = item
-                    else:
-                        written[name] = write_item(item)
+                    written.append(write_item(item))
                 except WrongValueError as error:
                     raise error.below(key) from None
             for name, part in scattered.items():
-                written[name] = codecs[name].write(part)
-            return written
+                written.append(codecs[name].write(part))
+            return b"".join(written)
 
         return write
 
-    def _reader(self, kind: Descriptor, shape: Fields) -> Function:
-        slots: dict[int, tuple[str | None, Function | None]] = {}
+    def _reader(self, kind: Descriptor, shape: Fields) -> Read:
+        slots: dict[FieldDescriptor, tuple[str | None, Read | None]] = {}
         always: dict[str, Any] = {"type": shape.type}
         lists: list[tuple[str, type]] = []
         united = {case.field for union in shape.unions.values() for case in union.cases}
         for field in kind.fields:
             name = field.name
-            if name in shape.hidden:
-                slots[field.number] = (None, _nothing)
+            if name in shape.unread:
+                slots[field] = (None, lambda _held: {})
                 continue
             read_field = self.field(field, shape.inside.get(name)).read
             key = None if name in shape.spread else _named(shape, name)
-            slots[field.number] = (key, read_field)
+            slots[field] = (key, read_field)
             if key is None or name in shape.spared or name in united:
                 continue
             if field.is_repeated:
@@ -214,7 +212,7 @@ class Converter:
                 always[key] = field.default_value if read_field is None else read_field(field.default_value)
         for key, union in shape.unions.items():
             reads = self._case_readers(kind, union)
-            slots |= {kind.fields_by_name[name].number: (key, read) for name, read in reads.items()}
+            slots |= {kind.fields_by_name[name]: (key, read) for name, read in reads.items()}
         always = {key: value for key, value in always.items() if value is not None}
         short = shape.short if shape.shortened else None
 
@@ -223,7 +221,7 @@ class Converter:
             for key, empty in lists:
                 plain[key] = empty()
             for field, item in held.ListFields():
-                name, read_item = slots[field.number]
+                name, read_item = slots[field]
                 value = item if read_item is None else read_item(item)
                 if name is None:
                     plain.update(value)
@@ -235,18 +233,16 @@ class Converter:
 
     # --- unions
 
-    def _either(self, kind: Descriptor, shape: Either) -> Codec:
-        return Codec(self._case_writer(kind, shape), self._union_reader(kind, shape))
-
-    def _case_writer(self, kind: Descriptor, shape: Either) -> Function:
+    def _case_writer(self, kind: Descriptor, shape: Either) -> Write:
         """Return what finds the case that a value is, and writes it."""
-        bare: dict[str, Function] = {}
-        by_key: list[tuple[str, tuple[str, ...], bool, Function]] = []
-        by_type: dict[str, Function] = {}
-        by_word: dict[str, dict[str, Any]] = {}
+        bare: dict[str, Write] = {}
+        by_key: list[tuple[str, tuple[str, ...], bool, Write]] = []
+        by_type: dict[str, Write] = {}
+        by_word: dict[str, bytes] = {}
         for case in shape.cases:
+            field = kind.fields_by_name[case.field]
             if case.word is not None:
-                by_word[case.word] = {case.field: {}}
+                by_word[case.word] = framed(tag(field), b"")
                 continue
             write = self._field_writer(kind, case)
             if case.type is not None:
@@ -256,50 +252,55 @@ class Converter:
             else:
                 bare |= {name: write for name in case.kinds if name not in bare}
         rest = bare.pop("object", None)
+        scalars = (
+            {} if by_word else {cls: bare[cls.__name__] for cls in (bool, int, float, str) if cls.__name__ in bare}
+        )
 
-        def write_either(value: Any) -> dict[str, Any]:
+        def write_either(value: Any) -> bytes:
+            write = scalars.get(type(value))
+            if write is not None:
+                return write(value)
             found = kind_of(value)
             if found in bare:
-                return bare[found](value)  # type: ignore[no-any-return]
+                return bare[found](value)
             if found == "object":
                 held = members(value)
                 for key, kinds, inner, write in by_key:
                     item = held.get(key)
                     if item is not None and (not kinds or kind_of(item) in kinds):
-                        return _below(key, write, item) if inner else write(value)  # type: ignore[no-any-return]
-                if by_type and (item := held.get("type")) is not None and (found_type := by_type.get(text(item))):
-                    return found_type(value)  # type: ignore[no-any-return]
+                        return _below(key, write, item) if inner else write(value)
+                if by_type and (item := held.get("type")) is not None and (typed := by_type.get(text(item))):
+                    return typed(value)
                 if rest is not None:
-                    return rest(value)  # type: ignore[no-any-return]
+                    return rest(value)
             elif found == "str" and text(value) in by_word:
                 return by_word[text(value)]
             raise WrongValueError(f"this is no {kind.name}: {value!r:.60}; it would be {_expected(shape)}")
 
         return write_either
 
-    def _field_writer(self, kind: Descriptor, case: Case) -> Function:
-        name, fields = case.field, kind.fields_by_name
-        write = self.field(fields[name]).write
+    def _field_writer(self, kind: Descriptor, case: Case) -> Write:
+        fields = kind.fields_by_name
+        write = self.field(fields[case.field]).write
         if not case.beside:
-            return lambda value: {name: write(value)}
-        others = [(other, key, self.field(fields[other]).write) for other, key in case.beside.items()]
+            return write
+        others = [(key, self.field(fields[other]).write) for other, key in case.beside.items()]
 
-        def write_all(value: Any) -> dict[str, Any]:
+        def write_all(value: Any) -> bytes:
             held = members(value)
-            repeated = {other: write_one(held[key]) for other, key, write_one in others if held.get(key) is not None}
-            return {name: write(value), **repeated}
+            return write(value) + b"".join([other(held[key]) for key, other in others if held.get(key) is not None])
 
         return write_all
 
-    def _case_readers(self, kind: Descriptor, shape: Either) -> dict[str, Function | None]:
+    def _case_readers(self, kind: Descriptor, shape: Either) -> dict[str, Read | None]:
         """Return what reads each field of a union."""
-        reads: dict[str, Function | None] = {}
+        reads: dict[str, Read | None] = {}
         for case in shape.cases:
             if case.field not in reads:
                 reads[case.field] = _case_reader(case, self.field(kind.fields_by_name[case.field]).read)
         return reads
 
-    def _union_reader(self, kind: Descriptor, shape: Either) -> Function:
+    def _union_reader(self, kind: Descriptor, shape: Either) -> Read:
         oneof = kind.fields_by_name[shape.cases[0].field].containing_oneof
         union = "" if oneof is None else oneof.name
         reads = self._case_readers(kind, shape)
@@ -316,13 +317,30 @@ class Converter:
         return read
 
 
+def _shape(kind: Descriptor) -> Shape:
+    return SHAPES.get(kind.full_name.removeprefix("qdrant."), _AS_JSON)
+
+
+_AS_JSON = Fields()
+
+
 def _named(shape: Fields, field: str) -> str:
     """Return what a field is called in JSON."""
     return shape.names.get(field) or NAMES.get(field, field)
 
 
-def _nothing(_held: Any) -> dict[str, Any]:
-    return {}
+def _nothing(_value: Any) -> bytes:
+    return b""
+
+
+def _flag(value: Any) -> bytes:
+    truth(value)
+    return b""
+
+
+def _switched(codec: Codec) -> Codec:
+    """Return the codec of a field that is left out for ``false``."""
+    return Codec(lambda value: b"" if value is False else codec.write(value), codec.read)
 
 
 def _viewed(view: View, codec: Codec) -> Codec:
@@ -333,7 +351,7 @@ def _viewed(view: View, codec: Codec) -> Codec:
 def _under(kind: Descriptor, key: str, codec: Codec) -> Codec:
     """Return the codec of a message whose fields stand below a key."""
 
-    def write(value: Any) -> Any:
+    def write(value: Any) -> bytes:
         given = members(value).get(key)
         if given is None:
             raise WrongValueError(f"this is no {kind.name}: it has no {key!r}")
@@ -342,14 +360,14 @@ def _under(kind: Descriptor, key: str, codec: Codec) -> Codec:
     return Codec(write, lambda held: {key: codec.read(held)})  # type: ignore[misc]
 
 
-def _below(key: str, write: Function, value: Any) -> Any:
+def _below(key: str, write: Write, value: Any) -> bytes:
     try:
         return write(value)
     except WrongValueError as error:
         raise error.below(key) from None
 
 
-def _case_reader(case: Case, read: Function | None) -> Function | None:
+def _case_reader(case: Case, read: Read | None) -> Read | None:
     """Return what reads a field of a union as JSON has it."""
     if case.word is not None:
         return lambda _held: case.word

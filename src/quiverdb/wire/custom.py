@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-from google.protobuf.descriptor import FieldDescriptor
 
 from quiverdb.wire import values
-from quiverdb.wire.codecs import Codec, integer, text, write_list
+from quiverdb.wire.codecs import Codec, Read, text
+from quiverdb.wire.encoding import framed
 from quiverdb.wire.values import WrongValueError, kind_of, members
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor
+    from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 __all__ = ["CUSTOM", "VIEWS", "Codecs", "View", "read_old_vector"]
 
 
 class Codecs(Protocol):
-    """Know the codecs of other messages."""
+    """Know the codecs of fields."""
 
     arrays: bool
 
@@ -31,34 +31,37 @@ def _fixed(codec: Codec) -> Callable[[Codecs, Descriptor], Codec]:
     return lambda _codecs, _kind: codec
 
 
-def _below(codecs: Codecs, kind: Descriptor, field: str) -> Codec:
-    return codecs.field(kind.fields_by_name[field])
+def _fields(codecs: Codecs, kind: Descriptor, *names: str) -> list[Codec]:
+    return [codecs.field(kind.fields_by_name[name]) for name in names]
 
 
 # --- payloads
 
+_FIELDS = _VALUES = b"\x0a"
 _STRUCT = Codec(
-    lambda value: {"fields": values.write_payload(value)},
+    lambda value: values.write_payload(_FIELDS, value),
     lambda struct: values.read_payload(struct.fields),
 )
-_VALUES = Codec(
-    lambda value: {"values": [values.write_value(item) for item in value]},
+_LIST = Codec(
+    lambda value: b"".join([framed(_VALUES, values.write_value(item)) for item in value]),
     lambda held: [values.read_value(item) for item in held.values],
 )
 
 # --- vectors
 
 
-def _row_reader(codecs: Codecs) -> Callable[[Any], Any]:
+def _read_row(codecs: Codecs) -> Read:
     return values.read_array if codecs.arrays else values.read_list
 
 
-def _dense(codecs: Codecs, _kind: Descriptor) -> Codec:
-    return Codec(values.write_dense, _row_reader(codecs))
+def _dense(codecs: Codecs, kind: Descriptor) -> Codec:
+    (data,) = _fields(codecs, kind, "data")
+    return Codec(data.write, _read_row(codecs))
 
 
-def _multi_dense(codecs: Codecs, _kind: Descriptor) -> Codec:
-    read_row, write = _row_reader(codecs), write_list(values.write_dense)
+def _multi_dense(codecs: Codecs, kind: Descriptor) -> Codec:
+    (vectors,) = _fields(codecs, kind, "vectors")
+    read_row = _read_row(codecs)
 
     def read(vector: Any) -> Any:
         rows = [read_row(row) for row in vector.vectors]
@@ -66,7 +69,7 @@ def _multi_dense(codecs: Codecs, _kind: Descriptor) -> Codec:
             return np.vstack(rows)
         return rows
 
-    return Codec(lambda value: {"vectors": write(value)}, read)
+    return Codec(vectors.write, read)
 
 
 def read_old_vector(vector: Any, *, arrays: bool) -> Any:
@@ -85,40 +88,47 @@ def read_old_vector(vector: Any, *, arrays: bool) -> Any:
 # --- choices
 
 
-def _group_id(value: Any) -> dict[str, Any]:
-    if kind_of(value) == "str":
-        return {"string_value": text(value)}
-    number = integer(FieldDescriptor.CPPTYPE_INT64)(value)
-    return {"integer_value" if number < 0 else "unsigned_value": number}
+def _group_id(codecs: Codecs, kind: Descriptor) -> Codec:
+    """Know a text or an integer, which has a field of its own if it is negative."""
+    words, negative, positive = _fields(codecs, kind, "string_value", "integer_value", "unsigned_value")
 
+    def write(value: Any) -> bytes:
+        match kind_of(value):
+            case "str":
+                return words.write(value)
+            case "int":
+                return (negative if value < 0 else positive).write(value)
+        raise WrongValueError(f"expected an integer or a text, got {value!r}")
 
-def _read_group_id(group: Any) -> Any:
-    kind = group.WhichOneof("kind")
-    return None if kind is None else getattr(group, kind)
+    def read(group: Any) -> Any:
+        name = group.WhichOneof("kind")
+        return None if name is None else getattr(group, name)
+
+    return Codec(write, read)
 
 
 def _shard_keys(codecs: Codecs, kind: Descriptor) -> Codec:
     """One key, a list of keys, or a key with another one for when its shard is not there."""
-    write, read = _below(codecs, kind, "fallback")
+    several, (write_fallback, read_key) = _fields(codecs, kind, "shard_keys", "fallback")
 
-    def write_keys(value: Any) -> dict[str, Any]:
-        if kind_of(value) == "object":
-            held = members(value)
-            target, fallback = held.get("target"), held.get("fallback")
-            if target is None or fallback is None:
-                raise WrongValueError("expected a shard key, a list of them, or an object with target and fallback")
-            return {"shard_keys": [write(target)], "fallback": write(fallback)}
-        return {"shard_keys": write_list(write)(value)}
+    def write(value: Any) -> bytes:
+        if kind_of(value) != "object":
+            return several.write(value)
+        held = members(value)
+        target, fallback = held.get("target"), held.get("fallback")
+        if target is None or fallback is None:
+            raise WrongValueError("expected a shard key, a list of them, or an object with target and fallback")
+        return several.write(target) + write_fallback(fallback)
 
-    def read_keys(selector: Any) -> Any:
-        keys = [read(key) for key in selector.shard_keys]  # type: ignore[misc]
+    def read(selector: Any) -> Any:
+        keys = [read_key(key) for key in selector.shard_keys]  # type: ignore[misc]
         if selector.HasField("fallback"):
             if len(keys) != 1:
                 raise WrongValueError(f"a fallback needs one shard key, got {len(keys)}")
-            return {"target": keys[0], "fallback": read(selector.fallback)}  # type: ignore[misc]
+            return {"target": keys[0], "fallback": read_key(selector.fallback)}  # type: ignore[misc]
         return keys[0] if len(keys) == 1 else keys
 
-    return Codec(write_keys, read_keys)
+    return Codec(write, read)
 
 
 def _is_word(value: Any, word: str) -> bool:
@@ -127,59 +137,62 @@ def _is_word(value: Any, word: str) -> bool:
 
 def _idf(codecs: Codecs, kind: Descriptor) -> Codec:
     """``"global"``, or an object with the filter for the points that count."""
-    write, read = _below(codecs, kind, "corpus")
+    ((write_corpus, read_corpus),) = _fields(codecs, kind, "corpus")
 
-    def write_idf(value: Any) -> dict[str, Any]:
+    def write(value: Any) -> bytes:
         if _is_word(value, "global"):
-            return {}
+            return b""
         corpus = members(value).get("corpus")
         if corpus is None:
             raise WrongValueError("expected 'global' or an object with a corpus")
-        return {"corpus": write(corpus)}
+        return write_corpus(corpus)
 
-    def read_idf(idf: Any) -> Any:
-        return {"corpus": read(idf.corpus)} if idf.HasField("corpus") else "global"  # type: ignore[misc]
+    def read(idf: Any) -> Any:
+        return {"corpus": read_corpus(idf.corpus)} if idf.HasField("corpus") else "global"  # type: ignore[misc]
 
-    return Codec(write_idf, read_idf)
-
-
-def _optimizer_status(value: Any) -> dict[str, Any]:
-    return {"ok": True} if _is_word(value, "ok") else {"error": text(members(value).get("error"))}
+    return Codec(write, read)
 
 
-_OPTIMIZER_STATUS = Codec(_optimizer_status, lambda status: "ok" if status.ok else {"error": status.error})
+def _optimizer_status(codecs: Codecs, kind: Descriptor) -> Codec:
+    """``"ok"``, or an object with an error."""
+    ok, error = _fields(codecs, kind, "ok", "error")
+
+    def write(value: Any) -> bytes:
+        fine = _is_word(value, "ok")
+        return ok.write(fine) if fine else error.write(members(value).get("error"))
+
+    return Codec(write, lambda status: "ok" if status.ok else {"error": status.error})
 
 
 def _vectors_diff(codecs: Codecs, kind: Descriptor) -> Codec:
     """Vectors by their names; the one without a name, when it is alone, has a field of its own."""
-    write, read = _below(codecs, kind, "params")
-    write_all, read_all = _below(codecs, kind, "params_map")
+    (write_one, read_one), (write_all, read_all) = _fields(codecs, kind, "params", "params_map")
 
-    def write_diff(value: Any) -> dict[str, Any]:
+    def write(value: Any) -> bytes:
         held = members(value)
-        return {"params": write(held[""])} if set(held) == {""} else {"params_map": write_all(held)}
+        return write_one(held[""]) if set(held) == {""} else write_all(held)
 
-    def read_diff(diff: Any) -> Any:
+    def read(diff: Any) -> Any:
         if diff.WhichOneof("config") == "params":
-            return {"": read(diff.params)}  # type: ignore[misc]
+            return {"": read_one(diff.params)}  # type: ignore[misc]
         return read_all(diff.params_map)  # type: ignore[misc]
 
-    return Codec(write_diff, read_diff)
+    return Codec(write, read)
 
 
 CUSTOM: Mapping[str, Callable[[Codecs, Descriptor], Codec]] = {
     "value": _fixed(Codec(values.write_value, values.read_value)),
     "struct": _fixed(_STRUCT),
-    "values": _fixed(_VALUES),
+    "values": _fixed(_LIST),
     "timestamp": _fixed(Codec(values.write_time, values.read_time)),
     "local_time": _fixed(Codec(values.write_time, values.read_local_time)),
-    "group_id": _fixed(Codec(_group_id, _read_group_id)),
-    "optimizer_status": _fixed(_OPTIMIZER_STATUS),
-    "done": _fixed(Codec(lambda _result: {}, lambda _reply: True)),
+    "done": _fixed(Codec(lambda _result: b"", lambda _reply: True)),
     "dense": _dense,
     "multi_dense": _multi_dense,
+    "group_id": _group_id,
     "shard_keys": _shard_keys,
     "idf": _idf,
+    "optimizer_status": _optimizer_status,
     "vectors_diff": _vectors_diff,
 }
 """How each codec is made."""

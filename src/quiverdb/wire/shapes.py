@@ -73,8 +73,8 @@ class Fields(msgspec.Struct, frozen=True):
     """Fields that are read but not written."""
     ignored: tuple[str, ...] = ()
     """What JSON may have and messages have no field for."""
-    hidden: tuple[str, ...] = ()
-    """Fields that are neither written nor read."""
+    unread: tuple[str, ...] = ()
+    """Fields that are written but not read."""
     view: Literal["named_vector", "examples"] | None = None
     """How ``custom`` joins some fields of the message for JSON."""
     short: str | None = None
@@ -121,7 +121,7 @@ def _unders(*fields: str) -> tuple[Case, ...]:
 def _batch(field: str, shape: Fields) -> Fields:
     """Return the shape of several requests; what they have in common stands beside them."""
     common = ("collection_name", "read_consistency", "timeout")
-    return Fields(names={field: "searches"}, inside={field: msgspec.structs.replace(shape, hidden=common)})
+    return Fields(names={field: "searches"}, inside={field: msgspec.structs.replace(shape, unread=common)})
 
 
 NAMES: Mapping[str, str] = MappingProxyType({
@@ -378,8 +378,8 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
 """How messages look that do not look like their JSON, by their names."""
 
 _ASIDE = ("time", "usage")
-_WHOLE = Fields(hidden=_ASIDE)
-_POINTS = Fields(names={"result": "points"}, hidden=_ASIDE)
+_WHOLE = Fields(unread=_ASIDE)
+_POINTS = Fields(names={"result": "points"}, unread=_ASIDE)
 _LISTS_OF_POINTS = Only("result", Only("result"))
 
 REPLIES: Mapping[str, Shape] = MappingProxyType(
@@ -393,7 +393,7 @@ REPLIES: Mapping[str, Shape] = MappingProxyType(
         "ListCollectionsResponse": _WHOLE,
         "ListAliasesResponse": _WHOLE,
         "ListShardKeysResponse": _WHOLE,
-        "CollectionClusterInfoResponse": Fields(spared=("resharding_operations",), hidden=_ASIDE),
+        "CollectionClusterInfoResponse": Fields(spared=("resharding_operations",), unread=_ASIDE),
         "CreateSnapshotResponse": Only("snapshot_description"),
         "ListSnapshotsResponse": Only("snapshot_descriptions"),
         "DeleteSnapshotResponse": "done",

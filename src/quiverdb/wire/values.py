@@ -1,13 +1,9 @@
-"""Plain values that have no fields, and their form in messages: payloads, dates, vectors.
-
-Functions that write return what the constructor of a message takes: dicts for nested messages, which protobuf builds at
-once without a copy of each. Vectors are the exception: their bytes are the array's, so a ready message is the fastest.
-"""
+"""Plain values that have no fields, and their form in messages: payloads, dates, vectors."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -18,10 +14,10 @@ from uuid import UUID
 import numpy as np
 
 from quiverdb.dates import parse_datetime
+from quiverdb.wire.encoding import SHORT, double, framed, varint
 from quiverdb.wire.messages import message
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
     from numpy.typing import NDArray
 
     from quiverdb.wire.shapes import Kind
@@ -37,7 +33,7 @@ __all__ = [
     "read_time",
     "read_value",
     "rows_of_columns",
-    "write_dense",
+    "write_floats",
     "write_payload",
     "write_time",
     "write_value",
@@ -65,67 +61,68 @@ class WrongValueError(Exception):
 
 # --- what kind of value it is
 
-_KINDS: dict[type, Kind] = {
-    bool: "bool", int: "int", float: "float", str: "str", dict: "object",
-    datetime: "time", date: "time", UUID: "str",
-}  # fmt: skip
-_SLOW_KINDS: tuple[tuple[Any, Kind], ...] = (
+_KINDS: tuple[tuple[type | tuple[type, ...], Kind], ...] = (
     ((bool, np.bool_), "bool"),
     ((int, np.integer), "int"),
     ((float, np.floating), "float"),
     ((str, UUID), "str"),
     (date, "time"),
 )
+_LISTS = (list, tuple, set, frozenset)
+_OF_LISTS: Mapping[Kind, Kind] = {
+    "int": "numbers", "float": "numbers", "str": "texts", "numbers": "rows", "empty": "rows",
+}  # fmt: skip
+
+
+_COMMON: Mapping[type, Kind] = {bool: "bool", int: "int", float: "float", str: "str", dict: "object"}
+
+
+@lru_cache(maxsize=1024)
+def _kind_of_class(cls: type) -> Kind | None:
+    """Return of what kind all values of a class are, ``None`` if it depends."""
+    if issubclass(cls, (Enum, np.ndarray, *_LISTS)):
+        return None
+    return next((kind for classes, kind in _KINDS if issubclass(cls, classes)), "object")
 
 
 def kind_of(value: Any) -> Kind:
     """Return what kind of plain value this is; a list is named after its first item."""
-    kind = _KINDS.get(type(value))
+    cls: Any = type(value)
+    kind = _COMMON.get(cls) or _kind_of_class(cls)
     if kind is not None:
         return kind
+    if isinstance(value, _LISTS):
+        return _OF_LISTS.get(kind_of(next(iter(value))), "objects") if value else "empty"
     if isinstance(value, Enum):
         return kind_of(value.value)
-    if isinstance(value, np.ndarray):
-        return "rows" if value.ndim > 1 else "numbers"
-    if isinstance(value, list | tuple | set | frozenset):
-        return _kind_of_list(next(iter(value))) if value else "empty"
-    return next((name for types, name in _SLOW_KINDS if isinstance(value, types)), "object")
-
-
-def _kind_of_list(first: Any) -> Kind:
-    match kind_of(first):
-        case "int" | "float":
-            return "numbers"
-        case "str":
-            return "texts"
-        case "numbers" | "empty":
-            return "rows"
-        case _:
-            return "objects"
+    return "rows" if value.ndim > 1 else "numbers"
 
 
 # --- what has fields
 
-_NOT_AN_OBJECT = (str, bytes, int, float, list, tuple, set, frozenset, np.ndarray, np.generic, date, UUID, Enum)
+
+@lru_cache(maxsize=1024)
+def _reserved(cls: Any) -> Mapping[str, str]:
+    """Return the fields of a class whose names end in an underscore, which only Python needs, without it."""
+    names: Iterable[str] = getattr(cls, "model_fields", getattr(cls, "__struct_fields__", ()))
+    return {name: name[:-1] for name in names if name.endswith("_")}
 
 
 def members(value: Any) -> Mapping[str, Any]:
     """Return the fields of a mapping or of an object, by their names in JSON."""
-    if isinstance(value, Mapping):
-        return value
-    if value is None or isinstance(value, _NOT_AN_OBJECT):
+    cls: Any = type(value)
+    if cls is dict or isinstance(value, Mapping):
+        return value  # type: ignore[no-any-return]
+    if value is None or kind_of(value) != "object":
         raise WrongValueError(f"expected an object with fields, got {_named(value)}")
-    held = getattr(value, "__dict__", None)
+    held: Mapping[str, Any] | None = getattr(value, "__dict__", None)
     if held is None:
-        held = {name: getattr(value, name) for name in getattr(value, "__struct_fields__", ())}
-    reserved = _reserved(tuple(held))
+        names = getattr(cls, "__struct_fields__", None)
+        if names is None:
+            raise WrongValueError(f"expected an object with fields, got {_named(value)}")
+        held = {name: getattr(value, name) for name in names}
+    reserved = _reserved(cls)
     return {reserved.get(name, name): item for name, item in held.items()} if reserved else held
-
-
-@lru_cache(maxsize=1024)
-def _reserved(names: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the names that end in an underscore, which only Python needs, without it."""
-    return {name: name[:-1] for name in names if name.endswith("_")}
 
 
 def _named(value: Any) -> str:
@@ -135,21 +132,40 @@ def _named(value: Any) -> str:
 
 # --- payloads
 
-_PLAIN_FIELDS = {str: "string_value", int: "integer_value", float: "double_value", bool: "bool_value"}
+_TRUE, _FALSE, _NULL = b"\x28\x01", b"\x28\x00", b"\x08\x00"
+_FIELDS = b"\x0a"
+_VALUES = b"\x0a"
 
 
-def write_value(value: Any) -> dict[str, Any]:
-    """Return any JSON value as arguments of a ``Value``."""
-    field = _PLAIN_FIELDS.get(type(value))
-    if field is not None:
-        return {field: value}
+def write_value(value: Any) -> bytes:
+    """Return any JSON value as a ``Value``."""
+    cls = type(value)
+    if cls is str:
+        text = value.encode() if value.isascii() else _utf8(value)
+        size = len(text)
+        return b"\x22" + (SHORT[size] if size < 16384 else varint(size)) + text
+    if cls is int:
+        if not -(2**63) <= value < 2**63:
+            raise WrongValueError(f"expected an integer of 64 bits, got {value}")
+        return b"\x18" + (SHORT[value] if 0 <= value < 16384 else varint(value))
+    if cls is float:
+        return b"\x11" + double(value)
+    if cls is bool:
+        return _TRUE if value else _FALSE
     if value is None:
-        return {"null_value": 0}
+        return _NULL
     if isinstance(value, Mapping):
-        return {"struct_value": {"fields": write_payload(value)}}
-    if isinstance(value, list | tuple | set | frozenset):
-        return {"list_value": {"values": [write_value(item) for item in value]}}
+        return framed(b"\x32", write_payload(_FIELDS, value))
+    if isinstance(value, _LISTS):
+        return framed(b"\x3a", b"".join([framed(_VALUES, write_value(item)) for item in value]))
     return write_value(_simplified(value))
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise WrongValueError(f"expected a text of Unicode characters, got {_named(text)}") from None
 
 
 def _simplified(value: Any) -> Any:
@@ -159,8 +175,8 @@ def _simplified(value: Any) -> Any:
             return value.value
         case np.ndarray() | np.generic():
             return value.tolist()
-        case str() | bool() | int() | float():
-            return next(kind(value) for kind in (str, bool, int, float) if isinstance(value, kind))
+        case str() | int() | float():
+            return next(kind(value) for kind in (str, int, float) if isinstance(value, kind))
         case UUID():
             return str(value)
         case date():
@@ -173,19 +189,26 @@ def _simplified(value: Any) -> Any:
             return {name: item for name, item in members(value).items() if item is not None}
 
 
-def write_payload(payload: Any) -> dict[str, Any]:
-    """Return an object as what a map of ``Value`` takes."""
+@lru_cache(maxsize=4096)
+def _key(name: str) -> bytes:
+    """Return the key of an entry, and the tag of its value."""
+    return framed(b"\x0a", _utf8(name)) + b"\x12"
+
+
+def write_payload(tag: bytes, payload: Any) -> bytes:
+    """Return an object as the entries of a map of ``Value``."""
     if not isinstance(payload, Mapping):
         payload = _simplified(payload)
         if not isinstance(payload, Mapping):
             raise WrongValueError(f"expected an object with fields, got {_named(payload)}")
-    known = _PLAIN_FIELDS
-    return {
-        key if type(key) is str else str(key): {field: value}
-        if (field := known.get(type(value))) is not None
-        else write_value(value)
-        for key, value in payload.items()
-    }
+    parts: list[bytes] = []
+    for name, item in payload.items():
+        value = write_value(item)
+        size = len(value)
+        head = _key(name if type(name) is str else str(name)) + (SHORT[size] if size < 16384 else varint(size))
+        size += len(head)
+        parts += (tag, SHORT[size] if size < 16384 else varint(size), head, value)
+    return b"".join(parts)
 
 
 _kind = message("Value").WhichOneof
@@ -206,10 +229,9 @@ def read_payload(fields: Any) -> dict[str, Any]:
     payload = {}
     for key in fields:
         value = fields[key]
-        kind = _kind(value, "kind")
-        if kind == "string_value":
-            payload[key] = value.string_value
-        elif kind == "integer_value":
+        if text := value.string_value:  # saves the question what it is
+            payload[key] = text
+        elif (kind := _kind(value, "kind")) == "integer_value":
             payload[key] = value.integer_value
         elif kind == "double_value":
             payload[key] = value.double_value
@@ -224,8 +246,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 
 
-def write_time(value: Any) -> dict[str, int]:
-    """Return a date, or the text of one, as arguments of a ``Timestamp``; UTC where no zone is given."""
+def write_time(value: Any) -> bytes:
+    """Return a date, or the text of one, as a ``Timestamp``; UTC where no zone is given."""
     if isinstance(value, str):
         micros = parse_datetime(value)
     elif isinstance(value, datetime):
@@ -237,7 +259,7 @@ def write_time(value: Any) -> dict[str, int]:
     if micros is None:
         raise WrongValueError(f"expected a date as in 2024-02-29T12:00:00Z, got {_named(value)}")
     seconds, rest = divmod(micros, 1_000_000)
-    return {"seconds": seconds, "nanos": rest * 1000}
+    return b"\x08" + varint(seconds) + b"\x10" + varint(rest * 1000)
 
 
 def read_time(timestamp: Any) -> str:
@@ -256,53 +278,42 @@ def read_local_time(timestamp: Any) -> str:
 
 # --- vectors
 
-_Dense = message("DenseVector")
-
 
 @cache
-def _layout(size: int) -> tuple[bytes, struct.Struct]:
-    """Return the bytes before the numbers of a dense vector, and what packs them."""
-    length, head = 4 * size, bytearray(b"\x0a")
-    while length > 127:
-        head.append(length & 127 | 128)
-        length >>= 7
-    head.append(length)
-    return bytes(head), struct.Struct(f"<{size}f")
+def _packer(size: int) -> struct.Struct:
+    return struct.Struct(f"<{size}f")
 
 
-def write_dense(vector: Any) -> Message:
-    """Return a ``DenseVector`` of a list or array of numbers."""
+def write_floats(vector: Any) -> bytes:
+    """Return the numbers of a list or an array, four bytes each."""
     try:
-        size = len(vector)
-        if not size:
-            return _Dense()
-        head, layout = _layout(size)
         if isinstance(vector, np.ndarray):
             if vector.ndim != 1 or vector.dtype.kind not in "fiu":
                 raise WrongValueError(f"expected a row of numbers, got an array of {vector.dtype}, {vector.shape}")
-            return _Dense.FromString(head + vector.astype("<f4", copy=False).tobytes())
-        return _Dense.FromString(head + layout.pack(*vector))
+            return vector.astype("<f4", copy=False).tobytes()
+        return _packer(len(vector)).pack(*vector)
     except (struct.error, TypeError):
         raise WrongValueError(f"expected a list of numbers, got {_named(vector)}") from None
     except OverflowError:
         raise WrongValueError("a number is too large for a vector, which holds 32-bit floats") from None
 
 
+def _floats(vector: Any) -> tuple[int, bytes, int]:
+    """Return the number of floats in a ``DenseVector``, bytes that hold them, and where in these they begin."""
+    size, held = len(vector.data), vector.SerializeToString()
+    return size, held, len(held) - 4 * size
+
+
 def read_array(vector: Any) -> NDArray[np.float32]:
     """Return the numbers of a ``DenseVector`` as an array."""
-    size = len(vector.data)
-    if not size:
-        return np.empty(0, dtype=np.float32)
-    return np.frombuffer(vector.SerializeToString(), "<f4", size, len(_layout(size)[0]))
+    size, held, start = _floats(vector)
+    return np.frombuffer(held, "<f4", size, start) if size else np.empty(0, dtype=np.float32)
 
 
 def read_list(vector: Any) -> list[float]:
     """Return the numbers of a ``DenseVector`` as a list."""
-    size = len(vector.data)
-    if not size:
-        return []
-    head, layout = _layout(size)
-    return list(layout.unpack_from(vector.SerializeToString(), len(head)))
+    size, held, start = _floats(vector)
+    return list(_packer(size).unpack_from(held, start))
 
 
 # --- points in columns

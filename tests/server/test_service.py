@@ -182,3 +182,12 @@ def test_who_is_not_let_in_is_told_in_plain_text(locked: httpx.Client) -> None:
     answer = locked.get("/collections")
     assert answer.text == "Must provide an API key or an Authorization bearer token"
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    "path", [f"/telemetry?details_level={'9' * 5000}", f"/collections/none/points/{'9' * 5000}"]
+)  # fmt: skip
+def test_numbers_without_end_are_wrong_input(http: httpx.Client, path: str) -> None:
+    answer = http.get(path)
+    assert answer.status_code in (400, 404)
+    assert "error" in answer.json()["status"]

@@ -20,6 +20,8 @@ from quiverdb.wire.rest import arguments_of, decode
 __all__ = ["service_routes"]
 
 _POINT = "/collections/{collection_name}/points/{id}"
+_DIGITS = 20
+"""As many as a number that is an id can have."""
 _HEALTH = {
     "healthz": "healthz check passed",
     "livez": "healthz check passed",
@@ -72,7 +74,7 @@ def _telemetry(core: Core) -> Endpoint:
     async def endpoint(request: Request) -> Answer:
         began = perf_counter()
         level = request.query.get("details_level", "0")
-        if not level.isdecimal():
+        if not level.isdecimal() or len(level) > 9:
             message = f"details_level must be a number, got {level!r}"
             raise InvalidInputError(message, field="details_level", fault="query")
         told = await core.workers.run("read", _told, core, int(level), request.access)
@@ -141,7 +143,7 @@ def _point(core: Core) -> Endpoint:
     def answer(request: Request, began: float) -> Answer:
         id = request.path["id"]
         terms = {name: value for name, value in request.query.items() if name in retrieve.query}
-        ids = {"ids": [int(id) if id.isdecimal() and id.isascii() else id], "with_vector": True}
+        ids = {"ids": [int(id) if id.isdecimal() and id.isascii() and len(id) <= _DIGITS else id], "with_vector": True}
         arguments = arguments_of(retrieve, request.path, terms, ids)
         found = core.calls.call("retrieve", arguments, request.access)
         if not found:

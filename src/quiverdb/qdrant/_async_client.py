@@ -1346,18 +1346,3 @@ class AsyncQdrantClient(AsyncConnection):
         return await self._run(QdrantClient.remove_peer, peer_id, force, timeout)
 
     DEFAULT_BATCH_SIZE = QdrantClient.DEFAULT_BATCH_SIZE
-
-    @property
-    def grpc_collections(self) -> Any:
-        """Raise ``UnsupportedError``: an embedded database is not behind gRPC."""
-        return self._sync.grpc_collections
-
-    @property
-    def grpc_points(self) -> Any:
-        """Raise ``UnsupportedError``: an embedded database is not behind gRPC."""
-        return self._sync.grpc_points
-
-    @property
-    def http(self) -> Any:
-        """Raise ``UnsupportedError``: an embedded database is not behind HTTP."""
-        return self._sync.http

@@ -28,6 +28,9 @@ from quiverdb.qdrant._operation import arguments_of, is_operation
 from quiverdb.qdrant.errors import api_errors
 
 if TYPE_CHECKING:
+    from quiverdb.qdrant._remote import AsyncRemote
+    from quiverdb.qdrant._stubs import AsyncStub
+    from quiverdb.qdrant.http.api_client import AsyncApis
     from quiverdb.qdrant.official.local import AsyncQdrantLocal
 
 __all__ = ["AsyncConnection"]
@@ -75,15 +78,17 @@ class AsyncConnection:
         return asyncio.wrap_future(begun)
 
     def _submit(self, call: Callable[[], T]) -> Future[T]:
-        gone = f"{self!r} was closed, or left behind by a fork: make a new client"
         if self._closed or self._process != os.getpid():
-            raise ClosedError(gone)
+            raise self._gone()
         if self._begun:
             call = partial(_after, tuple(self._begun), call)
         try:
             return self._pool.submit(copy_context().run, call)
         except RuntimeError as error:  # another thread closes the client at this moment
-            raise ClosedError(gone) from error
+            raise self._gone() from error
+
+    def _gone(self) -> ClosedError:
+        return ClosedError(f"{self!r} was closed, or left behind by a fork: make a new client")
 
     @staticmethod
     async def _ask(method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -96,6 +101,27 @@ class AsyncConnection:
         from quiverdb.qdrant.official.local import AsyncQdrantLocal
 
         return AsyncQdrantLocal.of(self)
+
+    def _server(self, feature: str) -> AsyncRemote:
+        if self._closed or self._remote is None:
+            self._sync._server(feature)  # which says why there is none
+            raise self._gone()
+        return self._remote
+
+    @property
+    def grpc_collections(self) -> AsyncStub:
+        """The gRPC API's procedures about collections, to be awaited; see ``QdrantClient.grpc_collections``."""
+        return self._server("The raw gRPC API").stub("Collections")
+
+    @property
+    def grpc_points(self) -> AsyncStub:
+        """The gRPC API's procedures about points, to be awaited; see ``QdrantClient.grpc_collections``."""
+        return self._server("The raw gRPC API").stub("Points")
+
+    @property
+    def http(self) -> AsyncApis:
+        """The REST API's routes by group, to be awaited; see ``QdrantClient.http``."""
+        return self._server("The raw REST API").http
 
     @property
     def init_options(self) -> Mapping[str, Any]:

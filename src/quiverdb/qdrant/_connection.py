@@ -16,6 +16,8 @@ from quiverdb.qdrant.request.parse import exact, number
 
 if TYPE_CHECKING:
     from quiverdb.qdrant._remote import Remote
+    from quiverdb.qdrant._stubs import Stub
+    from quiverdb.qdrant.http.api_client import SyncApis
     from quiverdb.qdrant.official.local import QdrantLocal
 
 __all__ = ["API_VERSION", "Connection"]
@@ -43,8 +45,11 @@ class _Closed:
     def __init__(self, described: str) -> None:
         self._described = described
 
+    def error(self) -> ClosedError:
+        return ClosedError(f"the client of {self._described} is closed: make a new one")
+
     def __getattr__(self, name: str) -> Any:
-        raise ClosedError(f"the client of {self._described} is closed: make a new one")
+        raise self.error()
 
 
 def _open(location: str) -> Database:
@@ -150,20 +155,33 @@ class Connection:
         """The arguments that the client was made with."""
         return self._init_options
 
-    @property
-    def grpc_collections(self) -> Any:
-        """Raise ``UnsupportedError``: an embedded database is not behind gRPC."""
-        raise UnsupportedError("The raw gRPC client", "an embedded database", _USE_METHODS)
+    def _server(self, feature: str) -> Remote:
+        if self._remote is not None:
+            return self._remote
+        if isinstance(self._database, _Closed):
+            raise self._database.error()
+        raise UnsupportedError(feature, "an embedded database", _USE_METHODS)
 
     @property
-    def grpc_points(self) -> Any:
-        """Raise ``UnsupportedError``: an embedded database is not behind gRPC."""
-        raise UnsupportedError("The raw gRPC client", "an embedded database", _USE_METHODS)
+    def grpc_collections(self) -> Stub:
+        """The gRPC API's procedures about collections: each takes a message and returns one.
+
+        Raise ``UnsupportedError`` for an embedded database, and ``MissingLibraryError`` without the extra ``grpc``.
+        """
+        return self._server("The raw gRPC API").stub("Collections")
 
     @property
-    def http(self) -> Any:
-        """Raise ``UnsupportedError``: an embedded database is not behind HTTP."""
-        raise UnsupportedError("The raw REST client", "an embedded database", _USE_METHODS)
+    def grpc_points(self) -> Stub:
+        """The gRPC API's procedures about points; see ``grpc_collections``."""
+        return self._server("The raw gRPC API").stub("Points")
+
+    @property
+    def http(self) -> SyncApis:
+        """The REST API's routes by group, as ``client.http.points_api.count_points``; they return whole answers.
+
+        Raise ``UnsupportedError`` for an embedded database.
+        """
+        return self._server("The raw REST API").http
 
     def close(self, grpc_grace: float | None = None) -> None:  # noqa: ARG002
         """Close the database, unless it was given as ``database=``; a second call does nothing."""

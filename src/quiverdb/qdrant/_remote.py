@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import msgspec
@@ -16,15 +17,19 @@ import numpy as np
 from pydantic import ValidationError
 
 from quiverdb.errors import InvalidInputError
-from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
-from quiverdb.qdrant.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from quiverdb.qdrant.http.exceptions import ResponseHandlingException
 from quiverdb.qdrant.request import inference
 from quiverdb.qdrant.request.inference import Purpose
 from quiverdb.qdrant.response.plain import answer
+from quiverdb.remote.caller import AsyncRestCaller, RestCaller
 from quiverdb.remote.connect import async_caller, caller, check_version
-from quiverdb.remote.protocol import AsyncCaller, Caller, ResponseError, TransportError
-from quiverdb.remote.settings import resolve
+from quiverdb.remote.settings import Settings, resolve
 from quiverdb.wire.operations import OPERATIONS
+
+if TYPE_CHECKING:
+    from quiverdb.qdrant._stubs import AsyncStub, Stub
+    from quiverdb.qdrant.http.api_client import AsyncApis, SyncApis
+    from quiverdb.remote.channel import AsyncGrpcTransport, GrpcTransport
 
 __all__ = ["AsyncRemote", "Remote", "Terms", "reach"]
 
@@ -39,49 +44,88 @@ class Terms(msgspec.Struct, frozen=True):
 class Remote:
     """Ask a server what the methods of a client ask for."""
 
-    def __init__(self, caller: Caller, terms: Terms, twin: Callable[[], AsyncCaller]) -> None:
-        self.caller = caller
+    def __init__(self, settings: Settings, terms: Terms) -> None:
+        self.settings = settings
+        self.caller = caller(settings)
         self._terms = terms
-        self._twin = twin
 
     def asynchronous(self) -> AsyncRemote:
         """Return what asks the same server from an event loop."""
-        return AsyncRemote(self._twin(), self._terms)
+        return AsyncRemote(self.settings, self._terms)
 
     def call(self, name: str, arguments: dict[str, Any]) -> Any:
-        """Return what the method ``name`` returns; raise what it raises."""
+        """Return what the method ``name`` returns; raise what a ``Caller`` raises."""
         name, arguments = _prepared(name, arguments, self._terms)
-        try:
-            return _read(name, self.caller.call(name, arguments))
-        except (ResponseError, TransportError) as error:
-            raise _raised(error) from error.__cause__
+        return _read(name, self.caller.call(name, arguments))
+
+    @cached_property
+    def http(self) -> SyncApis:
+        """The REST API as it is."""
+        from quiverdb.qdrant.http.api_client import SyncApis
+
+        return SyncApis(cast(RestCaller, getattr(self.caller, "rest", self.caller)))
+
+    @cached_property
+    def _grpc(self) -> GrpcTransport:
+        from quiverdb.remote.channel import GrpcTransport
+
+        used = getattr(self.caller, "transport", None)
+        return used if isinstance(used, GrpcTransport) else GrpcTransport(self.settings)
+
+    def stub(self, service: str) -> Stub:
+        """Return the procedures of a service of the gRPC API."""
+        from quiverdb.qdrant._stubs import Stub
+
+        return Stub(self._grpc, service)
 
     def close(self) -> None:
         """Close all connections; a second call does nothing."""
         self.caller.close()
+        if "_grpc" in self.__dict__:
+            self._grpc.close()
 
 
 class AsyncRemote:
     """Ask a server what the methods of an asynchronous client ask for."""
 
-    def __init__(self, caller: AsyncCaller, terms: Terms) -> None:
-        self.caller = caller
+    def __init__(self, settings: Settings, terms: Terms) -> None:
+        self.settings = settings
+        self.caller = async_caller(settings)
         self._terms = terms
 
     async def call(self, name: str, arguments: dict[str, Any]) -> Any:
-        """Return what the method ``name`` returns; raise what it raises. Models run on a thread of their own."""
+        """Return what the method ``name`` returns; models run on a thread of their own."""
         if _needs_model(name, arguments, self._terms):
             name, arguments = await asyncio.to_thread(_prepared, name, arguments, self._terms)
         else:
             name, arguments = _prepared(name, arguments, self._terms)
-        try:
-            return _read(name, await self.caller.call(name, arguments))
-        except (ResponseError, TransportError) as error:
-            raise _raised(error) from error.__cause__
+        return _read(name, await self.caller.call(name, arguments))
+
+    @cached_property
+    def http(self) -> AsyncApis:
+        """The REST API as it is."""
+        from quiverdb.qdrant.http.api_client import AsyncApis
+
+        return AsyncApis(cast(AsyncRestCaller, getattr(self.caller, "rest", self.caller)))
+
+    @cached_property
+    def _grpc(self) -> AsyncGrpcTransport:
+        from quiverdb.remote.channel import AsyncGrpcTransport
+
+        used = getattr(self.caller, "transport", None)
+        return used if isinstance(used, AsyncGrpcTransport) else AsyncGrpcTransport(self.settings)
+
+    def stub(self, service: str) -> AsyncStub:
+        """Return the procedures of a service of the gRPC API."""
+        from quiverdb.qdrant._stubs import AsyncStub
+
+        return AsyncStub(self._grpc, service)
 
     async def close(self) -> None:
         """Close all connections; a second call does nothing."""
         await self.caller.close()
+        if "_grpc" in self.__dict__:
+            await self._grpc.close()
 
 
 def _read(name: str, result: Any) -> Any:
@@ -89,24 +133,6 @@ def _read(name: str, result: Any) -> Any:
         return answer(OPERATIONS[name], result)
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise ResponseHandlingException(error) from error
-
-
-def _raised(error: ResponseError | TransportError) -> Exception:
-    """Return what the official client raises: an error of its own when the server says when to try again."""
-    cause = error.__cause__
-    over_grpc = isinstance(cause, Exception) and callable(getattr(cause, "code", None))
-    if isinstance(error, ResponseError):
-        wait = error.headers.get("retry-after")
-        if error.status == _TOO_MANY and wait is not None and wait.isdigit():
-            return ResourceExhaustedResponse(error.message, int(wait))
-        if not over_grpc:
-            return UnexpectedResponse(error.status, error.reason, error.content, error.headers)
-    if over_grpc:  # where failures have classes of their own
-        return cast(Exception, cause)
-    return ResponseHandlingException(cause if isinstance(cause, Exception) else error)
-
-
-_TOO_MANY = 429
 
 
 def _prepared(name: str, arguments: dict[str, Any], terms: Terms) -> tuple[str, dict[str, Any]]:
@@ -214,4 +240,4 @@ def reach(options: Mapping[str, Any], inference_batch: int, version: str) -> tup
     if options["check_compatibility"]:
         check_version(settings, version)
     terms = Terms(options["cloud_inference"], inference_batch)
-    return settings.address.rest_uri, Remote(caller(settings), terms, lambda: async_caller(settings))
+    return settings.address.rest_uri, Remote(settings, terms)

@@ -2,8 +2,9 @@
 
 ``NotFoundError``, ``InvalidInputError`` and ``AlreadyExistsError`` become ``UnexpectedResponse`` with the status and
 body that a server answers, ``RateLimitedError`` becomes ``ResourceExhaustedResponse``, and an ``UnexpectedResponse``
-when no waiting helps. ``RefusedError`` and ``RemoteError`` keep the status that a server answered. The
-``RecursionError`` of a request that contains itself is a wrong input too; all other errors pass as they are.
+when no waiting helps. ``RefusedError`` and ``RemoteError`` keep the status that a server answered. What goes wrong
+between a client and its server becomes ``ResponseHandlingException`` if there was no answer. The ``RecursionError`` of
+a request that contains itself is a wrong input too; all other errors pass as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType, TracebackType
+from typing import cast
 
 from quiverdb.errors import (
     AlreadyExistsError,
@@ -26,7 +28,8 @@ from quiverdb.errors import (
     RemoteError,
 )
 from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
-from quiverdb.qdrant.http.exceptions import UnexpectedResponse
+from quiverdb.qdrant.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from quiverdb.remote.protocol import ResponseError, TransportError
 
 __all__ = ["api_errors", "standalone_error", "unexpected_response"]
 
@@ -98,6 +101,21 @@ def _raised(response: UnexpectedResponse) -> Exception:
     return ResourceExhaustedResponse(response.structured()["status"]["error"], int(wait))
 
 
+def _failed(error: ResponseError | TransportError) -> Exception:
+    """Return what the client of a server raises; over gRPC that is an error of gRPC."""
+    cause = error.__cause__
+    over_grpc = isinstance(cause, Exception) and callable(getattr(cause, "code", None))
+    if isinstance(error, ResponseError):
+        wait = error.headers.get("retry-after", "")
+        if error.status == HTTPStatus.TOO_MANY_REQUESTS and wait.isdigit():
+            return ResourceExhaustedResponse(error.message, int(wait))
+        if not over_grpc:
+            return UnexpectedResponse(error.status, error.reason, error.content, error.headers)
+    if over_grpc:
+        return cast(Exception, cause)
+    return ResponseHandlingException(cause if isinstance(cause, Exception) else error)
+
+
 class _ApiErrors:
     """Translate the errors of a block."""
 
@@ -107,6 +125,8 @@ class _ApiErrors:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if isinstance(exc, ResponseError | TransportError):
+            raise _failed(exc) from exc.__cause__
         if exc_type is not None and (response := unexpected_response(exc)) is not None:
             raised = _raised(response)
             if (uploaded := getattr(exc, "uploaded", None)) is not None:

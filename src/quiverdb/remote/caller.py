@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.remote.http import AsyncHttpTransport, HttpTransport
+from quiverdb.remote.multipart import FileForm
 from quiverdb.remote.protocol import ResponseError, TransportError
 from quiverdb.remote.retry import USUAL, Retry
 from quiverdb.wire import rest
@@ -43,13 +44,18 @@ def _repeatable(operation: Operation) -> bool:
 
 def _timeout(arguments: Mapping[str, Any]) -> float | None:
     timeout = arguments.get("timeout")
-    return None if timeout is None else math.ceil(timeout)
+    return math.ceil(timeout) if timeout is not None and timeout > 0 else None  # the server refuses others
+
+
+def _successful(reply: Reply) -> Reply:
+    """Return an answer; raises ``ResponseError`` for one that means failure."""
+    if reply.status not in _OK:
+        raise ResponseError(reply.status, reply.reason, reply.body, reply.headers)
+    return reply
 
 
 def _result(operation: Operation, reply: Reply) -> Any:
-    """Return the plain result in an answer; raises ``ResponseError`` for one that means failure."""
-    if reply.status not in _OK:
-        raise ResponseError(reply.status, reply.reason, reply.body, reply.headers)
+    """Return the plain result in an answer."""
     try:
         return rest.result_of(operation, reply.body)
     except (InvalidInputError, AttributeError) as error:
@@ -95,10 +101,26 @@ class RestCaller:
     def call(self, operation: str, arguments: Mapping[str, Any], *, retry: Retry | None = None) -> Any:
         """Return the plain result of an operation; see ``Caller.call``. ``retry`` is for this call only."""
         row = _operation(operation)
+        return _result(row, self.ask(row, arguments, retry=retry))
+
+    def ask(
+        self,
+        row: Operation,
+        arguments: Mapping[str, Any],
+        *,
+        retry: Retry | None = None,
+        form: FileForm | None = None,
+    ) -> Reply:
+        """Return the answer to an operation, perhaps one that no name stands for; raises like ``call``.
+
+        A ``form`` is sent as the body.
+        """
         request, timeout = rest.request(row, arguments), _timeout(arguments)
 
-        def ask() -> Any:
-            return _result(row, self.transport.send(request, timeout))
+        def ask() -> Reply:
+            if form is not None:
+                return _successful(self.transport.upload(request, form, timeout))
+            return _successful(self.transport.send(request, timeout))
 
         return _repeated(ask, retry or self._retry, repeatable=_repeatable(row))
 
@@ -125,10 +147,23 @@ class AsyncRestCaller:
     async def call(self, operation: str, arguments: Mapping[str, Any], *, retry: Retry | None = None) -> Any:
         """Return the plain result of an operation; see ``Caller.call``. ``retry`` is for this call only."""
         row = _operation(operation)
+        return _result(row, await self.ask(row, arguments, retry=retry))
+
+    async def ask(
+        self,
+        row: Operation,
+        arguments: Mapping[str, Any],
+        *,
+        retry: Retry | None = None,
+        form: FileForm | None = None,
+    ) -> Reply:
+        """Return the answer to an operation; see ``RestCaller.ask``."""
         request, timeout = rest.request(row, arguments), _timeout(arguments)
 
-        async def ask() -> Any:
-            return _result(row, await self.transport.send(request, timeout))
+        async def ask() -> Reply:
+            if form is not None:
+                return _successful(await self.transport.upload(request, form, timeout))
+            return _successful(await self.transport.send(request, timeout))
 
         return await _async_repeated(ask, retry or self._retry, repeatable=_repeatable(row))
 

@@ -14,6 +14,7 @@ from quiverdb.remote.address import Address
 from quiverdb.remote.headers import Pairs, async_token, merged, token
 from quiverdb.remote.http_clients import AsyncClient, Client, make_client
 from quiverdb.remote.http_reply import ENCODINGS
+from quiverdb.remote.middleware import AsyncMiddleware, AsyncThrough, Middleware, Through
 from quiverdb.remote.multipart import FileForm
 from quiverdb.remote.pool import AsyncPool, Pool
 from quiverdb.remote.settings import Settings
@@ -110,7 +111,7 @@ class HttpTransport(_Http):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         address = settings.address
-        self._over: Pool | Client
+        self._over: Pool | Client | Through
         if settings.http_client is not None:
             self._over = Client(address.origin, given=settings.http_client)
         elif _wants_client(settings):
@@ -139,6 +140,10 @@ class HttpTransport(_Http):
         bearer = token(self._settings.token_provider)
         return self._over.send(*self._with_file(request, form, bearer, timeout))
 
+    def add_middleware(self, middleware: Middleware) -> None:
+        """Send requests by way of a function from here on, which sees them before those that were added earlier."""
+        self._over = Through(self._over, self.address.origin, middleware)
+
     def close(self) -> None:
         """Close all connections; a second call does nothing."""
         self._over.close()
@@ -164,7 +169,7 @@ class AsyncHttpTransport(_Http):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         address = settings.address
-        self._over: AsyncPool | AsyncClient
+        self._over: AsyncPool | AsyncClient | AsyncThrough
         if settings.http_client is not None:
             self._over = AsyncClient(address.origin, given=settings.http_client)
         elif _wants_client(settings):
@@ -195,6 +200,10 @@ class AsyncHttpTransport(_Http):
         """Send a file as the body of a request; raises like ``send``."""
         bearer = await async_token(self._settings.token_provider)
         return await self._over.send(*self._with_file(request, form, bearer, timeout))
+
+    def add_middleware(self, middleware: AsyncMiddleware) -> None:
+        """Send requests by way of a coroutine function from here on; see ``HttpTransport.add_middleware``."""
+        self._over = AsyncThrough(self._over, self.address.origin, middleware)
 
     async def close(self) -> None:
         """Close all connections; a second call does nothing."""

@@ -12,10 +12,12 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["LEGACY", "OPERATIONS", "Access", "Operation"]
+__all__ = ["LEGACY", "OPERATIONS", "Access", "Method", "Operation"]
 
 Access: TypeAlias = Literal["read", "write", "manage"]
 """Look at points, change points, or change collections and the server itself."""
+
+Method: TypeAlias = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -28,7 +30,7 @@ class Operation(msgspec.Struct, frozen=True):
     """
 
     name: str
-    method: Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
+    method: Method
     path: str
     """Arguments stand in braces."""
     body: Mapping[str, str] = _NONE
@@ -92,7 +94,7 @@ def _read(name: str, path: str, body: Mapping[str, str], result: str, rpc: str, 
 
 def _change(
     name: str,
-    method: Literal["PUT", "POST", "DELETE"],
+    method: Method,
     path: str,
     body: Mapping[str, str],
     rpc: str,

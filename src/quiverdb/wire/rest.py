@@ -32,7 +32,7 @@ def request(operation: Operation, arguments: Mapping[str, Any]) -> Request:
     Request(method='POST', path='/collections/a%20b/points/count', query=(('timeout', '3'),), body=b'{"exact":true}')
     """
     steps = {name: _step(name, arguments[name]) for name in path_arguments(operation.path)}
-    query = [(name.rstrip("_"), _text(arguments[name])) for name in operation.query if arguments.get(name) is not None]
+    query = [(name.strip("_"), _text(arguments[name])) for name in operation.query if arguments.get(name) is not None]
     return Request(
         operation.method,
         operation.path.format_map(steps),

@@ -22,7 +22,8 @@ from data import Data, K, from_options
 from engines import QuiverDB
 from load import Connection, HttpConnection, Load, RpcConnection, http_request, run
 
-NAME = "d"
+NAME, WRITTEN = "d", "w"
+"""The collection that is searched, and the one that is written to."""
 CONNECTIONS = (1, 8)
 
 
@@ -45,7 +46,7 @@ def rest(port: int) -> Protocol:
 
     def upsert(data: Data, rows: range) -> bytes:
         points = [{"id": i, "vector": data.vectors[i].tolist(), "payload": data.payloads[i]} for i in rows]
-        return http_request("PUT", f"{path}?wait=true", json.dumps({"points": points}).encode())
+        return http_request("PUT", f"/collections/{WRITTEN}/points?wait=true", json.dumps({"points": points}).encode())
 
     def ids(body: bytes) -> list[int]:
         return [point["id"] for point in json.loads(body)["result"]["points"]]
@@ -63,7 +64,9 @@ def rpc(port: int) -> Protocol:
 
     def upsert(data: Data, rows: range) -> bytes:
         points = [{"id": i, "vector": data.vectors[i], "payload": data.payloads[i]} for i in rows]
-        return to_message("UpsertPoints", {"collection_name": NAME, "wait": True, "points": points}).SerializeToString()
+        return to_message(
+            "UpsertPoints", {"collection_name": WRITTEN, "wait": True, "points": points}
+        ).SerializeToString()
 
     def ids(body: bytes) -> list[int]:
         return [point.id.num for point in message("QueryResponse").FromString(body).result]
@@ -126,6 +129,7 @@ def main() -> None:
         if not (folder / "db").exists():
             engine = QuiverDB(data, folder / "db")
             engine.load()
+            engine.client.create_collection(WRITTEN, engine.client.get_collection(NAME).config.params.vectors)
             engine.close()
         server, ports = serve(folder)
         try:

@@ -196,6 +196,8 @@ def kind_of(value: Any) -> QueryKind:
     if handler is not None:
         return handler(value)
     if isinstance(value, Mapping):
+        if len(value) == 1 and (nearest := value.get("nearest")) is not None:  # as servers get it, and most often
+            return Nearest(vector_input(nearest))
         return kind_of(parse("QueryInterface", dict(value)))
     return Nearest(vector_input(value))
 

@@ -252,6 +252,14 @@ def test_failures_have_the_code_and_the_words_that_qdrant_has(stubs: Stubs) -> N
     )
 
 
+def test_a_point_without_an_id_or_vectors_is_refused(stubs: Stubs) -> None:
+    for point in (q.PointStruct(), q.PointStruct(id=q.PointId(num=1)), q.PointStruct(vectors=_point(1).vectors)):
+        request = q.UpsertPoints(collection_name="things", points=[_point(2), point])
+        code, details = failure(lambda request=request: stubs.points.Upsert(request))
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+        assert "[1]" in details
+
+
 def test_a_rate_limit_tells_when_to_ask_again(stubs: Stubs) -> None:
     stubs.fill("limited", 1, strict_mode_config=q.StrictModeConfig(enabled=True, read_rate_limit=1))
     calls = [stubs.points.Scroll.future(q.ScrollPoints(collection_name="limited")) for _ in range(3)]

@@ -6,7 +6,9 @@ readers of requests. Points to store become objects, which those take without an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, TypedDict, get_args, get_type_hints
 
 import msgspec
@@ -16,7 +18,7 @@ from quiverdb.qdrant import QdrantClient
 from quiverdb.server.calls import ALL
 from quiverdb.wire.rest import WHOLE
 
-__all__ = ["PointStruct", "PointVectors", "read_body"]
+__all__ = ["ROWS", "PointStruct", "PointVectors", "read_body"]
 
 _SCALARS = {int, float, str, bool, type(None)}
 
@@ -36,7 +38,8 @@ class PointVectors(msgspec.Struct):
     vector: Any
 
 
-_ROWS: dict[str, Any] = {"upsert": list[PointStruct], "update_vectors": list[PointVectors]}
+ROWS: Mapping[str, Any] = MappingProxyType({"upsert": list[PointStruct], "update_vectors": list[PointVectors]})
+"""What ``points`` of these operations are."""
 
 
 def read_body(operation: str, body: bytes) -> Any:
@@ -61,8 +64,8 @@ def _decoder(operation: str) -> msgspec.json.Decoder[Any]:
     for argument, field in fields.items():
         for name in field.split("|"):
             types[name] = _scalar(hints[argument]) | None if field == name else Any
-    if operation in _ROWS:
-        types["points"] = _ROWS[operation] | None
+    if operation in ROWS:
+        types["points"] = ROWS[operation] | None
     shape = TypedDict("Body", types, total=False)  # type: ignore[misc]
     return msgspec.json.Decoder(shape)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
+import msgspec
 from google.protobuf.message import DecodeError
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.server.access import FULL, Access, is_open
+from quiverdb.server.bodies import ROWS
 from quiverdb.server.core import Core
 from quiverdb.server.rest import GZIP_FROM
 from quiverdb.server.rpc_failures import rpc_failure
@@ -68,7 +70,10 @@ def _answer(
     core: Core, operation: Operation, kind: MessageClass, request: bytes, access: Access, began: float
 ) -> bytes:
     """Carry out an operation; runs on a worker."""
-    result = core.calls.call(operation.name, arguments_of(operation, _parse(kind, request)), access)
+    arguments = arguments_of(operation, _parse(kind, request))
+    if operation.name in ROWS:
+        arguments["points"] = _rows(arguments.get("points", []), ROWS[operation.name])
+    result = core.calls.call(operation.name, arguments, access)
     return reply_message(operation, result, perf_counter() - began).SerializeToString()
 
 
@@ -77,6 +82,14 @@ def _parse(kind: MessageClass, request: bytes) -> Message:
         return kind.FromString(request)
     except DecodeError as error:
         raise InvalidInputError(f"this is no {kind.DESCRIPTOR.name}: {error}") from error
+
+
+def _rows(points: Any, kind: Any) -> Any:
+    """Return points as objects, which readers of requests take without another look."""
+    try:
+        return msgspec.convert(points, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(f"points: {error}", field="points") from error
 
 
 async def admit(core: Core, operation: str, context: Context) -> Access:

@@ -23,7 +23,7 @@ from quiverdb.server.rest import GZIP_FROM
 from quiverdb.server.rpc_failures import rpc_failure
 from quiverdb.wire.messages import MessageClass
 from quiverdb.wire.operations import Operation
-from quiverdb.wire.rpc import BY_RPC, arguments_of, messages_of, reply_message
+from quiverdb.wire.rpc import BY_RPC, arguments_of, messages_of, reply_bytes
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -74,7 +74,7 @@ def _answer(
     if operation.name in ROWS:
         arguments["points"] = _rows(arguments.get("points", []), ROWS[operation.name])
     result = core.calls.call(operation.name, arguments, access)
-    return reply_message(operation, result, perf_counter() - began).SerializeToString()
+    return reply_bytes(operation, result, perf_counter() - began)
 
 
 def _parse(kind: MessageClass, request: bytes) -> Message:

@@ -44,6 +44,8 @@ LACKING = {
     "fastembed_common": {"FastEmbedMisc"},
     "context_headers": {"async_rest_headers_middleware", "rest_headers_middleware"},
     "conversions.common_types": {"remap_type"},
+    **{f"grpc.{name.lower()}_service_pb2_grpc": {name} for name in ("Collections", "Points", "Snapshots")},
+    "grpc.qdrant_pb2_grpc": {"Qdrant"},
     "local.datetime_utils": {"normalize"},
     "uploader.uploader": {"BaseUploader"},
 }

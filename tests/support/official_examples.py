@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import typing
 from collections.abc import Callable
 from enum import Enum
+from functools import cache
 from typing import Any
 
+import msgspec
 from examples import Examples
 from pydantic import BaseModel
+from qdrant_client.conversions import conversion
+from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 from qdrant_client.http.models import models as rest
 
 from quiverdb.wire.convert import to_plain
@@ -64,3 +70,50 @@ def bare(value: Any) -> Any:
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         return value
     return [bare(item) for item in value]
+
+
+SEEDS = range(16)
+FEWEST = 8
+"""How many examples of a kind the official client must have converted, so that the comparison says something."""
+
+
+class Pair(msgspec.Struct):
+    """An official conversion: its name, what it takes, and what it returns."""
+
+    name: str
+    taken: Any
+    returned: Any
+
+
+def pairs(converters: type, *, from_messages: bool) -> list[Pair]:
+    """Return the conversions of single models to messages, or of messages to models."""
+    scope = {**vars(conversion), "MessageMapContainer": object}
+    found = []
+    for name, method in inspect.getmembers(converters, inspect.ismethod):
+        hints = typing.get_type_hints(method, scope)
+        returned = hints.pop("return", None)
+        taken = hints.get("model")
+        kind = taken if from_messages else returned
+        is_message = isinstance(kind, type) and hasattr(kind, "DESCRIPTOR")
+        if name.startswith("convert_") and is_message and (from_messages or list(hints) == ["model"]):
+            found.append(Pair(name, taken, returned))
+    return found
+
+
+TO_MESSAGES = pairs(RestToGrpc, from_messages=False)
+TO_MODELS = pairs(GrpcToRest, from_messages=True)
+
+
+def official_message(pair: Pair, seed: int) -> tuple[Any, Any] | None:
+    """Return a model and the official message of it, ``None`` if the official client refuses the model."""
+    model = Examples(seed, SPECIAL).make(pair.taken)
+    try:
+        return model, getattr(RestToGrpc, pair.name)(model)
+    except (ValueError, AttributeError):
+        return None
+
+
+@cache
+def official_messages(pair_name: str) -> list[tuple[Any, Any]]:
+    pair = next(pair for pair in TO_MESSAGES if pair.name == pair_name)
+    return [made for seed in SEEDS if (made := official_message(pair, seed)) is not None]

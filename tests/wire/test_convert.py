@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -15,62 +12,25 @@ import msgspec
 import numpy as np
 import pytest
 from examples import Examples, Messages
-from official_examples import SPECIAL, bare, without_old_threads
+from official_examples import (
+    FEWEST,
+    SEEDS,
+    SPECIAL,
+    TO_MESSAGES,
+    TO_MODELS,
+    Pair,
+    bare,
+    official_messages,
+    without_old_threads,
+)
 from pydantic import BaseModel, TypeAdapter
-from qdrant_client.conversions import conversion
-from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
+from qdrant_client.conversions.conversion import GrpcToRest
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
 from quiverdb.wire import messages
 from quiverdb.wire.convert import to_message, to_plain
 from quiverdb.wire.messages import message
-
-SEEDS = range(16)
-FEWEST = 8
-"""How many examples of a kind the official client must have converted, so that the comparison says something."""
-
-
-class Pair(msgspec.Struct):
-    """An official conversion: its name, what it takes, and what it returns."""
-
-    name: str
-    taken: Any
-    returned: Any
-
-
-def pairs(converters: type, *, from_messages: bool) -> list[Pair]:
-    """Return the conversions of single models to messages, or of messages to models."""
-    scope = {**vars(conversion), "MessageMapContainer": object}
-    found = []
-    for name, method in inspect.getmembers(converters, inspect.ismethod):
-        hints = typing.get_type_hints(method, scope)
-        returned = hints.pop("return", None)
-        taken = hints.get("model")
-        kind = taken if from_messages else returned
-        is_message = isinstance(kind, type) and hasattr(kind, "DESCRIPTOR")
-        if name.startswith("convert_") and is_message and (from_messages or list(hints) == ["model"]):
-            found.append(Pair(name, taken, returned))
-    return found
-
-
-TO_MESSAGES = pairs(RestToGrpc, from_messages=False)
-TO_MODELS = pairs(GrpcToRest, from_messages=True)
-
-
-def official_message(pair: Pair, seed: int) -> tuple[Any, Any] | None:
-    """Return a model and the official message of it, ``None`` if the official client refuses the model."""
-    model = Examples(seed, SPECIAL).make(pair.taken)
-    try:
-        return model, getattr(RestToGrpc, pair.name)(model)
-    except (ValueError, AttributeError):
-        return None
-
-
-@cache
-def official_messages(pair_name: str) -> list[tuple[Any, Any]]:
-    pair = next(pair for pair in TO_MESSAGES if pair.name == pair_name)
-    return [made for seed in SEEDS if (made := official_message(pair, seed)) is not None]
 
 
 @pytest.mark.parametrize("pair", TO_MESSAGES, ids=lambda pair: pair.name)

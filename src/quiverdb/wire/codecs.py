@@ -33,6 +33,7 @@ __all__ = [
     "payload_codec",
     "scalar_codec",
     "scalars_codec",
+    "spellings",
     "text",
     "truth",
 ]
@@ -125,11 +126,15 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removeprefix("FieldType")).lower()
 
 
-def _enum_codec(kind: EnumDescriptor) -> Codec:
-    """Return the codec of an enum, whose members JSON spells in its own way."""
+def spellings(kind: EnumDescriptor) -> dict[int, str | None]:
+    """Return how JSON spells the members of an enum; ``None`` for those that it does not know."""
     table = ENUMS.get(kind.full_name.removeprefix("qdrant."), {})
-    spellings = {member.number: table.get(member.name, _snake(member.name)) for member in kind.values}
-    numbers = {spelling: varint(number) for number, spelling in spellings.items() if spelling is not None}
+    return {member.number: table.get(member.name, _snake(member.name)) for member in kind.values}
+
+
+def _enum_codec(kind: EnumDescriptor) -> Codec:
+    spelled = spellings(kind)
+    numbers = {spelling: varint(number) for number, spelling in spelled.items() if spelling is not None}
 
     def write(value: Any) -> bytes:
         if isinstance(value, Enum):
@@ -139,7 +144,7 @@ def _enum_codec(kind: EnumDescriptor) -> Codec:
         except (KeyError, TypeError):
             raise WrongValueError(f"expected one of {', '.join(numbers)}, got {value!r}") from None
 
-    return Codec(write, spellings.get)
+    return Codec(write, spelled.get)
 
 
 def _bare_codec(field: Field) -> Codec:

@@ -9,6 +9,10 @@ from __future__ import annotations
 __all__ = ["LATER", "MODULES"]
 
 _HERE = "quiverdb.qdrant"
+_GRPC_FILES = (
+    "collections_pb2", "collections_service_pb2_grpc", "json_with_int_pb2", "points_pb2", "points_service_pb2_grpc",
+    "qdrant_common_pb2", "qdrant_pb2", "qdrant_pb2_grpc", "snapshots_service_pb2", "snapshots_service_pb2_grpc",
+)  # fmt: skip
 
 MODULES: dict[str, tuple[str, ...]] = {
     "": (_HERE,),
@@ -25,12 +29,15 @@ MODULES: dict[str, tuple[str, ...]] = {
     "connection": (f"{_HERE}.official.remote",),
     "context_headers": (f"{_HERE}.official.context_headers",),
     "conversions": (),
+    "conversions.conversion": (f"{_HERE}.official.conversion",),
     "conversions.common_types": (f"{_HERE}.official.common_types", f"{_HERE}.models"),
     "fastembed_common": (f"{_HERE}.official.fastembed",),
     "http": (f"{_HERE}.http",),
     "http.exceptions": (f"{_HERE}.http.exceptions",),
     "http.models": (f"{_HERE}.models",),
     "http.models.models": (f"{_HERE}.models",),
+    "grpc": (f"{_HERE}.official.grpc",),
+    **{f"grpc.{name}": (f"{_HERE}.official.grpc",) for name in _GRPC_FILES},
     "hybrid": (),
     "hybrid.fusion": (f"{_HERE}.official.fusion",),
     "local": (),
@@ -52,8 +59,6 @@ MODULES: dict[str, tuple[str, ...]] = {
 LATER: dict[str, str] = {
     "auth": "remote servers",
     "auth.bearer_auth": "remote servers",
-    "conversions.conversion": "gRPC",
-    "grpc": "gRPC",
     "http.api": "remote servers",
     "http.api_client": "remote servers",
     "uploader.grpc_uploader": "gRPC",

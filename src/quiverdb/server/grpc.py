@@ -28,9 +28,12 @@ __all__ = ["RpcServer"]
 
 DEFAULT_PORT = 6334
 _GZIP_IF_ACCEPTED = 1
+_MOST_WAITING = 100_000
+"""Calls that may wait; by default some are refused from a thousand on, and where streams are limited, even sooner."""
 _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_concurrent_streams", 256),
+    ("grpc.server.max_pending_requests", _MOST_WAITING),
+    ("grpc.server.max_pending_requests_hard_limit", _MOST_WAITING),
     ("grpc.so_reuseport", 0),
     ("grpc.default_compression_level", _GZIP_IF_ACCEPTED),
     ("grpc.keepalive_time_ms", 60_000),

@@ -137,6 +137,7 @@ def _read(name: str, result: Any) -> Any:
 
 def _prepared(name: str, arguments: dict[str, Any], terms: Terms) -> tuple[str, dict[str, Any]]:
     """Return the operation that a method asks for, and its arguments as they travel."""
+    arguments = {place: _without_messages(value) for place, value in arguments.items()}
     if name in _FORMS:
         name, arguments = _FORMS[name](name, arguments)
     if name in _EMBEDDED and not terms.cloud_inference:
@@ -144,6 +145,18 @@ def _prepared(name: str, arguments: dict[str, Any], terms: Terms) -> tuple[str, 
         parts = inference.embedded([arguments[place] for place in places], purpose, terms.inference_batch)
         arguments = arguments | dict(zip(places, parts, strict=True))
     return name, arguments
+
+
+def _without_messages(value: Any) -> Any:
+    """Return the plain data that a gRPC message stands for, or a list of them; anything else as it is."""
+    if isinstance(value, list) and value and hasattr(type(value[0]), "DESCRIPTOR"):
+        return [_without_messages(item) for item in value]
+    if not hasattr(type(value), "DESCRIPTOR"):
+        return value
+    from quiverdb.wire import convert, messages  # whoever has a message has protobuf
+
+    own = messages.message(value.DESCRIPTOR.name)  # it may be one of the official package
+    return convert.to_plain(own.FromString(value.SerializeToString()))
 
 
 def _needs_model(name: str, arguments: Mapping[str, Any], terms: Terms) -> bool:

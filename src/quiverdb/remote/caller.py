@@ -184,7 +184,7 @@ class _Procedure:
         self._read = rpc.result_of
         self.terms = (
             f"/qdrant.{operation.rpc}",
-            rpc.request_message(operation, arguments),
+            rpc.request_bytes(operation, arguments),
             rpc.messages_of(operation).reply,
             _timeout(arguments),
         )

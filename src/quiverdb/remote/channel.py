@@ -91,6 +91,10 @@ def failure(error: grpc.RpcError) -> ResponseError | TransportError:
     return ResponseError(status.value, status.phrase, body, headers)
 
 
+def _written(message: Message | bytes) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
+
+
 def _read(reply: ReplyClass[R], data: bytes) -> R:
     try:
         return reply.FromString(data)
@@ -174,7 +178,7 @@ class GrpcTransport(_Grpc):
         super().__init__(settings)
         self._channels = Owned(lambda: _Channels(settings, grpc), in_process, _left.append)
 
-    def call(self, path: str, message: Message, reply: ReplyClass[R], timeout: float | None = None) -> R:
+    def call(self, path: str, message: Message | bytes, reply: ReplyClass[R], timeout: float | None = None) -> R:
         """Return a server's reply to a message.
 
         Raise ``ResponseError`` if it refuses, and ``TransportError`` if there is no answer. The cause of both is the
@@ -182,7 +186,7 @@ class GrpcTransport(_Grpc):
         """
         terms = self._terms(token(self._settings.token_provider), timeout)
         try:
-            data = self._channels.get().next(path)(message.SerializeToString(), **terms)
+            data = self._channels.get().next(path)(_written(message), **terms)
         except grpc.RpcError as error:
             raise failure(error) from error
         return _read(reply, data)
@@ -216,11 +220,11 @@ class AsyncGrpcTransport(_Grpc):
         super().__init__(settings)
         self._channels = Owned(lambda: _Channels(settings, grpc.aio), in_loop, _left.append)
 
-    async def call(self, path: str, message: Message, reply: ReplyClass[R], timeout: float | None = None) -> R:
+    async def call(self, path: str, message: Message | bytes, reply: ReplyClass[R], timeout: float | None = None) -> R:
         """Return a server's reply to a message; raises like ``GrpcTransport.call``."""
         terms = self._terms(await async_token(self._settings.token_provider), timeout)
         try:
-            data = await self._channels.get().next(path)(message.SerializeToString(), **terms)
+            data = await self._channels.get().next(path)(_written(message), **terms)
         except grpc.RpcError as error:
             raise failure(error) from error
         return _read(reply, data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from qdrant_client.grpc import (
 from serving import Served, served
 
 from quiverdb.engine.database import EngineDatabase
+from quiverdb.errors import MissingLibraryError
 from quiverdb.server import rpc_handlers
 from quiverdb.server.calls import Calls
 from quiverdb.server.serving import serving
@@ -553,19 +553,18 @@ def test_a_port_that_is_taken_is_told(server: Served, tmp_path: Path) -> None:
         second.__enter__()
 
 
-WITHOUT_GRPC = """
-import runpy, sys
-sys.modules["grpc"] = None
-sys.argv[0] = "quiverdb"
-runpy.run_module("quiverdb", run_name="__main__")
-"""
-
-
-def test_without_grpc_rest_is_served_unless_grpc_is_asked_for(tmp_path: Path) -> None:
-    def serve(*flags: str) -> subprocess.CompletedProcess[str]:
-        flags = ("serve", "--data", ":memory:", "--port", "0", *flags)
-        return subprocess.run([sys.executable, "-c", WITHOUT_GRPC, *flags], capture_output=True, text=True, timeout=60)
-
-    asked = serve("--grpc-port", "0")
-    assert asked.returncode == 1
-    assert "pip install quiverdb[grpc]" in asked.stderr
+def test_without_grpc_rest_is_served_unless_grpc_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    monkeypatch.delitem(sys.modules, "quiverdb.server.grpc", raising=False)
+    with EngineDatabase.open(":memory:") as database:
+        with serving(database, Settings(service=Service(http_port=0))) as server:
+            assert server.ports["grpc"] is None
+            assert httpx.get(f"{server.url}/healthz").status_code == 200
+        assert [record.message for record in caplog.records if "gRPC" in record.message] == [
+            "there is no gRPC interface: gRPC needs grpcio and protobuf: pip install quiverdb[grpc]"
+        ]
+        with pytest.raises(MissingLibraryError) as caught, serving(database, FREE):
+            pass
+        assert caught.value.extra == "grpc"

@@ -24,15 +24,17 @@ def in_models_of(package: Any, value: Any) -> Any:
     return getattr(package, type(value).__name__)(**given)
 
 
-def in_dicts(value: Any) -> Any:
-    """Return the same value as plain data."""
+def in_dicts(value: Any, *, exclude_unset: bool = True) -> Any:
+    """Return the same value as plain data; models have values for fields that nobody set."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {key: in_dicts(item) for key, item in value.items()}
+        return {key: in_dicts(item, exclude_unset=exclude_unset) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(in_dicts(item) for item in value)
-    return value.model_dump(mode="json", by_alias=True, exclude_unset=True) if hasattr(value, "model_dump") else value
+        return type(value)(in_dicts(item, exclude_unset=exclude_unset) for item in value)
+    if not hasattr(value, "model_dump"):
+        return value
+    return value.model_dump(mode="json", by_alias=True, exclude_unset=exclude_unset)
 
 
 class Restated:

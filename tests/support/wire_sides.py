@@ -18,7 +18,7 @@ from wire_calls import Call
 from quiverdb import qdrant
 from quiverdb.qdrant import models as our_models
 
-PROTOCOLS = ("rest",)
+PROTOCOLS = ("rest", "grpc")
 STORED = {"payload", "payloads", "metadata", "options", "object", "defaults"}
 """Fields with JSON of the user's own, where 1 is not 1.0 and null is a value."""
 
@@ -52,7 +52,8 @@ class Sides:
 
     def mine_otherwise(self, call: Call) -> tuple[Sent, Sent]:
         """Return what our client sends for the official models, and for plain data."""
-        return self._sent(self.ours, call, call.arguments), self._sent(self.ours, call, in_dicts(call.arguments))
+        plain = in_dicts(call.arguments, exclude_unset=not self.options["prefer_grpc"])
+        return self._sent(self.ours, call, call.arguments), self._sent(self.ours, call, plain)
 
     def mine_awaited(self, call: Call) -> Sent:
         """Return what our asynchronous client sends."""
@@ -115,8 +116,7 @@ def plain(request: HttpRequest | RpcRequest) -> Any:
     """Return a request without what may differ: the order of fields, nulls that stand for absent ones."""
     if isinstance(request, RpcRequest):
         metadata = {name: request.metadata[name] for name in HEADERS if name in request.metadata}
-        deadline = None if request.deadline is None else round(request.deadline)
-        return request.method, str(request.message), metadata, deadline
+        return request.method, str(request.message), metadata
     headers = {name: request.headers[name] for name in HEADERS if name in request.headers}
     return request.method, request.path, request.query, headers, fields(request.body)
 

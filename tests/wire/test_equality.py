@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import wire_calls
+from pair import seeds
 from recorder import Recorder, recording
 from wire_calls import Call
+from wire_random import random_calls
 from wire_replies import first, first_message
 from wire_sides import PROTOCOLS, Sides, sides
 
@@ -44,8 +46,9 @@ def difference(clients: Sides, call: Call, protocol: str) -> str:
     """Tell how the requests for a call differ; empty when they do not."""
     theirs, mine = clients.theirs(call), clients.mine(call)
     if getattr(call, protocol):
-        same = theirs.requests == mine.requests
-        return "declared to differ, but does not" if same else mine.error or ""
+        if theirs.error and mine.error:  # refused by both, in their own words
+            return ""
+        return "declared to differ, but does not" if theirs == mine else mine.error or ""
     if theirs != mine:
         return f"we send {mine}\ninstead of {theirs}"
     others = clients.mine_otherwise(call)
@@ -69,7 +72,7 @@ def test_every_operation_is_called() -> None:
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "api_key": {"api_key": "secret"},
-    "headers": {"headers": {"X-Custom": "a", "api-key": "other"}},
+    "headers": {"headers": {"x-custom": "a", "api-key": "other"}},
     "key and header": {"api_key": "secret", "headers": {"api-key": "other"}},
     "metadata": {"metadata": {"x-custom": "b"}},
     "token": {"auth_token_provider": lambda: "token"},
@@ -93,3 +96,33 @@ def test_both_send_the_same_for_options_of_the_client(
 def test_the_asynchronous_client_sends_the_same(both: Sides, protocol: str, method: str) -> None:
     call = next(call for call in CALLS if call.method == method and not getattr(call, protocol))
     assert both.mine_awaited(call) == both.mine(call)
+
+
+@pytest.mark.parametrize("seed", seeds(4))
+def test_both_send_the_same_for_random_requests(both: Sides, protocol: str, seed: int) -> None:
+    calls = random_calls(seed)
+    wrong = {call.name: told for call in calls if (told := difference(both, call, protocol))}
+    assert not wrong
+
+
+def deadline(client: Any, recorder: Recorder, method: str, arguments: dict[str, Any]) -> float:
+    recorder.taken()
+    getattr(client, method)(**arguments)
+    (request,) = recorder.taken()
+    return round(request.deadline)
+
+
+@pytest.mark.parametrize("timeout", [None, 1, 30])
+def test_reads_wait_as_long_as_they_may_take(recorder: Recorder, timeout: int | None) -> None:
+    arguments = {"collection_name": "c", "timeout": timeout}
+    with sides(recorder, "grpc") as both:
+        ours, theirs = (deadline(client, recorder, "count", arguments) for client in (both.ours, both.official))
+    assert ours == theirs == (timeout or 5)
+
+
+@pytest.mark.parametrize("timeout", [1, 30])
+def test_writes_leave_time_for_the_answer_that_they_take_longer(recorder: Recorder, timeout: int) -> None:
+    """The official client gives up after its own timeout, however long the server shall wait."""
+    arguments = {"collection_name": "c", "points_selector": [1], "timeout": timeout}
+    with sides(recorder, "grpc") as both:
+        assert deadline(both.ours, recorder, "delete", arguments) > timeout

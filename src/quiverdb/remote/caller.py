@@ -42,9 +42,16 @@ def _repeatable(operation: Operation) -> bool:
     return operation.method == "GET" or operation.access == "read" or "/points" in operation.path
 
 
-def _timeout(arguments: Mapping[str, Any]) -> float | None:
+def _timeout(operation: Operation, arguments: Mapping[str, Any]) -> float | None:
+    """Return how long to wait for an answer: after a write that takes too long, servers still have something to say."""
     timeout = arguments.get("timeout")
-    return math.ceil(timeout) if timeout is not None and timeout > 0 else None  # the server refuses others
+    if timeout is None or timeout <= 0:  # which the server refuses
+        return None
+    return float(math.ceil(timeout) + (0 if operation.access == "read" else _GRACE))
+
+
+_GRACE = 5
+"""Seconds."""
 
 
 def _successful(reply: Reply) -> Reply:
@@ -115,7 +122,7 @@ class RestCaller:
 
         A ``form`` is sent as the body.
         """
-        request, timeout = rest.request(row, arguments), _timeout(arguments)
+        request, timeout = rest.request(row, arguments), _timeout(row, arguments)
 
         def ask() -> Reply:
             if form is not None:
@@ -158,7 +165,7 @@ class AsyncRestCaller:
         form: FileForm | None = None,
     ) -> Reply:
         """Return the answer to an operation; see ``RestCaller.ask``."""
-        request, timeout = rest.request(row, arguments), _timeout(arguments)
+        request, timeout = rest.request(row, arguments), _timeout(row, arguments)
 
         async def ask() -> Reply:
             if form is not None:
@@ -186,7 +193,7 @@ class _Procedure:
             f"/qdrant.{operation.rpc}",
             rpc.request_bytes(operation, arguments),
             rpc.messages_of(operation).reply,
-            _timeout(arguments),
+            _timeout(operation, arguments),
         )
 
     def result(self, reply: Any) -> Any:

@@ -393,7 +393,7 @@ REPLIES: Mapping[str, Shape] = MappingProxyType(
         "ListCollectionsResponse": _WHOLE,
         "ListAliasesResponse": _WHOLE,
         "ListShardKeysResponse": _WHOLE,
-        "CollectionClusterInfoResponse": Fields(spared=("resharding_operations",), unread=_ASIDE),
+        "CollectionClusterInfoResponse": Fields(unread=_ASIDE),
         "CreateSnapshotResponse": Only("snapshot_description"),
         "ListSnapshotsResponse": Only("snapshot_descriptions"),
         "DeleteSnapshotResponse": "done",

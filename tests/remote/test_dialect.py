@@ -15,7 +15,7 @@ from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 
 @pytest.fixture(scope="module")
 def clients() -> Iterator[tuple[Direct, Direct]]:
-    made = Direct(GatewayClient, None), Direct(QdrantClient, None)
+    made = Direct(GatewayClient), Direct(QdrantClient)
     yield made
     for client in made:
         client.close()

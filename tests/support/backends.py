@@ -66,7 +66,9 @@ LOCAL: Mapping[str, Callable[[Path], Any]] = {
 """Clients with a database of their own: of an engine, or of what asks another one as if that were far away."""
 SERVED: Mapping[str, Make] = {
     "ours over REST": partial(_remote, _ours, False),
+    "ours over gRPC": partial(_remote, _ours, True),
     "official over REST": partial(_remote, _official, False),
+    "official over gRPC": partial(_remote, _official, True),
 }
 """Clients in front of ``quiverdb serve``."""
 QDRANT: Mapping[str, Make] = {

@@ -11,7 +11,7 @@ import json
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,15 +19,18 @@ from typing import Any
 
 import numpy as np
 import qdrant_client
+from qdrant_client import grpc
 from qdrant_client import models as m
+from serving import served
 
 from quiverdb.errors import UnsupportedError
 from quiverdb.qdrant import AsyncQdrantClient, QdrantClient
-from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 
 FACTS = Path(__file__).parent.parent / "qdrant" / "facts_methods.json"
 PLAIN_NAMES = ("DEFAULT_BATCH_SIZE", "grpc_collections", "grpc_points", "http", "init_options")
-MODES = ("memory", "disk", "async memory", "async disk")
+REMOTE = ("remote REST", "remote gRPC")
+SERVERS = ("server REST", "server gRPC")
+MODES = ("memory", "disk", "async memory", "async disk", *REMOTE, *SERVERS)
 
 Ask = Callable[[Any], Any]
 
@@ -41,7 +44,8 @@ class Case:
 
     ``expect`` judges the answer where the local mode is no measure. ``differs`` tells an intended difference of the
     answer, ``differs_async`` one between the asynchronous clients that the answer does not show. ``elsewhere`` tells
-    why the name means nothing here.
+    why the name means nothing here; ``remote`` judges the answer where it does, in front of a server. ``alone`` marks
+    what clients do without a server.
     """
 
     ask: Ask
@@ -49,6 +53,8 @@ class Case:
     differs: str = ""
     differs_async: str = ""
     elsewhere: str = ""
+    alone: bool = False
+    remote: Callable[[Any], bool] | None = None
 
 
 # --- what is called
@@ -178,13 +184,14 @@ SET = m.SetPayloadOperation(set_payload=m.SetPayload(payload={"a": 1}, points=[2
 REMOVE = m.DeleteOperation(delete=m.PointIdsList(points=[1]))
 ONE_NODE = "a cluster of more than one node is needed; refused as a server alone refuses it"
 LISTED = "models that need no download are listed too"
+ALONE = "what the official client does without asking a server"
 DIRECT = "answers come from the local database; there is no raw client"
 
 CASES: dict[str, Case] = {
-    "DEFAULT_BATCH_SIZE": Case(lambda c: c.DEFAULT_BATCH_SIZE),
+    "DEFAULT_BATCH_SIZE": Case(lambda c: c.DEFAULT_BATCH_SIZE, alone=True),
     "batch_update_points": Case(then(lambda c: c.batch_update_points(NAME, [SET, REMOVE]))),
     "clear_payload": Case(then(lambda c: c.clear_payload(NAME, LOW))),
-    "close": Case(closed),
+    "close": Case(closed, alone=True),
     "cluster_collection_update": Case(
         lambda c: c.cluster_collection_update(NAME, m.DropReplicaOperation(drop_replica={"shard_id": 0, "peer_id": 1})),
         elsewhere=ONE_NODE,
@@ -224,20 +231,37 @@ CASES: dict[str, Case] = {
     "get_collection_aliases": Case(then(aliased, lambda c: c.get_collection_aliases(NAME))),
     "get_collections": Case(lambda c: c.get_collections()),
     "get_embedding_size": Case(
-        lambda c: c.get_embedding_size("no such model"), differs_async="to be awaited; officially a plain function"
+        lambda c: c.get_embedding_size("no such model"),
+        differs_async="to be awaited; officially a plain function",
+        alone=True,
     ),
     "get_optimizations": Case(lambda c: c.get_optimizations(NAME).running, lambda answer: isinstance(answer, list)),
-    "grpc_collections": Case(lambda c: c.grpc_collections, elsewhere=DIRECT),
-    "grpc_points": Case(lambda c: c.grpc_points, elsewhere=DIRECT),
-    "http": Case(lambda c: c.http, elsewhere=DIRECT),
+    "grpc_collections": Case(
+        lambda c: c.grpc_collections.List(grpc.ListCollectionsRequest()).collections,
+        elsewhere=DIRECT,
+        alone=True,
+        remote=lambda answer: [found.name for found in answer] == [NAME],
+    ),
+    "grpc_points": Case(
+        lambda c: c.grpc_points.Count(grpc.CountPoints(collection_name=NAME)).result.count,
+        elsewhere=DIRECT,
+        alone=True,
+        remote=lambda answer: answer == 12,
+    ),
+    "http": Case(
+        lambda c: c.http.collections_api.get_collections().result.collections,
+        elsewhere=DIRECT,
+        alone=True,
+        remote=lambda answer: [found.name for found in answer] == [NAME],
+    ),
     "info": Case(lambda c: c.info().version),
-    "init_options": Case(lambda c: sorted(c.init_options)),
-    "list_image_models": Case(lambda c: c.list_image_models()),
-    "list_late_interaction_multimodal_models": Case(lambda c: c.list_late_interaction_multimodal_models()),
-    "list_late_interaction_text_models": Case(lambda c: c.list_late_interaction_text_models()),
+    "init_options": Case(lambda c: sorted(c.init_options), alone=True),
+    "list_image_models": Case(lambda c: c.list_image_models(), alone=True),
+    "list_late_interaction_multimodal_models": Case(lambda c: c.list_late_interaction_multimodal_models(), alone=True),
+    "list_late_interaction_text_models": Case(lambda c: c.list_late_interaction_text_models(), alone=True),
     "list_shard_keys": Case(sharded(shard_keys), lambda answer: answer == ["a"]),
-    "list_sparse_models": Case(lambda c: c.list_sparse_models(), differs=LISTED),
-    "list_text_models": Case(lambda c: c.list_text_models(), differs=LISTED),
+    "list_sparse_models": Case(lambda c: c.list_sparse_models(), differs=LISTED, alone=True),
+    "list_text_models": Case(lambda c: c.list_text_models(), differs=LISTED, alone=True),
     "migrate": Case(migrated, lambda same: same),
     "overwrite_payload": Case(then(lambda c: c.overwrite_payload(NAME, {"a": 1}, [1, 2]))),
     "query_batch_points": Case(
@@ -283,21 +307,34 @@ def names() -> list[str]:
 
 
 class Direct:
-    """A synchronous client."""
+    """A synchronous client of a database in memory, on disk, or behind a server of its own."""
 
-    def __init__(self, kind: Any, folder: Path | None) -> None:
-        self.kind, self.folder = kind, folder
-        self.inner = kind(":memory:") if folder is None else kind(path=str(folder / "db"))
+    def __init__(self, kind: Any, where: str = "memory") -> None:
+        self.kind, self.where = kind, where
+        self.opened = ExitStack()
+        self.folder = Path(self.opened.enter_context(tempfile.TemporaryDirectory()))
+        self.inner = kind(**self._options())
+
+    def _options(self) -> dict[str, Any]:
+        if self.where == "memory":
+            return {"location": ":memory:"}
+        if self.where == "disk":
+            return {"path": str(self.folder / "db")}
+        server = self.opened.enter_context(served(self.folder))
+        return {"url": server.url, "grpc_port": server.grpc_port or 0, "prefer_grpc": self.where == "gRPC"}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
     def another(self) -> Any:
         """An empty client of the same kind."""
-        folder = None if self.folder is None else Path(tempfile.mkdtemp(dir=self.folder))
-        return type(self)(self.kind, folder)
+        return type(self)(self.kind, self.where)
 
     def close(self) -> None:
+        with self.opened:
+            self.close_client()
+
+    def close_client(self) -> None:
         self.inner.close()
 
 
@@ -308,7 +345,7 @@ class Awaited(Direct):
         value = getattr(self.inner, name)
         return (lambda *args, **kwargs: awaited(value, args, kwargs)) if callable(value) else value
 
-    def close(self) -> None:
+    def close_client(self) -> None:
         asyncio.run(self.inner.close())
 
 
@@ -319,21 +356,25 @@ def awaited(method: Any, args: Any, kwargs: Any) -> Any:
     return asyncio.run(call())
 
 
-KINDS: Mapping[str, tuple[type[Direct], Any, bool]] = {
-    "memory": (Direct, QdrantClient, False),
-    "disk": (Direct, QdrantClient, True),
-    "async memory": (Awaited, AsyncQdrantClient, False),
-    "async disk": (Awaited, AsyncQdrantClient, True),
-    "official": (Direct, qdrant_client.QdrantClient, False),
+KINDS: Mapping[str, tuple[type[Direct], Any, str]] = {
+    "memory": (Direct, QdrantClient, "memory"),
+    "disk": (Direct, QdrantClient, "disk"),
+    "async memory": (Awaited, AsyncQdrantClient, "memory"),
+    "async disk": (Awaited, AsyncQdrantClient, "disk"),
+    "remote REST": (Direct, QdrantClient, "REST"),
+    "remote gRPC": (Direct, QdrantClient, "gRPC"),
+    "server REST": (Direct, qdrant_client.QdrantClient, "REST"),
+    "server gRPC": (Direct, qdrant_client.QdrantClient, "gRPC"),
+    "official": (Direct, qdrant_client.QdrantClient, "memory"),
 }
 
 
 @contextmanager
 def opened(mode: str) -> Iterator[Any]:
-    wrapper, kind, stored = KINDS[mode]
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    wrapper, kind, where = KINDS[mode]
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        client = wrapper(kind, Path(folder) if stored else None)
+        client = wrapper(kind, where)
         try:
             yield client
         finally:
@@ -390,13 +431,26 @@ def official() -> dict[str, Answer]:
         return {name: answer(client, case) for name, case in CASES.items()}
 
 
+def refuses(error: Exception | None) -> bool:
+    """Tell whether an error, of any client, says that there is no such thing here."""
+    code = getattr(error, "code", None)
+    status = code().name if callable(code) else getattr(error, "status_code", None)
+    return isinstance(error, UnsupportedError) or status in (405, "UNIMPLEMENTED", "FAILED_PRECONDITION")
+
+
 def cell(name: str, case: Case, mode: str, client: Any) -> str:
     """Call one name in one mode; raises ``AssertionError`` for a difference that nobody declared, or that is gone."""
     if not hasattr(KINDS[mode][1], name):
         return MISSING
+    if case.alone and mode in SERVERS:
+        return f"not applicable: {ALONE}"
     got, want = answer(client, case), official()[name]
+    if case.remote is not None and mode in REMOTE:
+        assert got.error is None, f"{name}, {mode}: {got}"
+        assert case.remote(got.value), f"{name}, {mode}: {got}"
+        return EXACT
     if case.elsewhere:
-        assert isinstance(got.error, UnexpectedResponse | UnsupportedError), f"{name}, {mode}: {got}"
+        assert refuses(got.error), f"{name}, {mode}: {got}"
         return f"not applicable: {case.elsewhere}"
     if case.expect is not None:
         assert got.error is None, f"{name}, {mode}: {got}"
@@ -423,8 +477,9 @@ def cells(mode: str) -> dict[str, str]:
 PAGE = """\
 # Compatibility
 
-Every public name of `QdrantClient` 1.20.0, called in four modes: `QdrantClient(":memory:")`, `QdrantClient(path=…)`,
-and both with `AsyncQdrantClient`. `python tools/gen_compatibility.py` runs the calls of
+Every public name of `QdrantClient` 1.20.0, called in several modes: `QdrantClient(":memory:")`, `QdrantClient(path=…)`,
+both with `AsyncQdrantClient`, and in front of `quiverdb serve`: "remote" is our client, "server" the official one.
+`python tools/gen_compatibility.py` runs the calls of
 `tests/support/compatibility.py` and writes this page; a test fails where it is out of date.
 
 - **exact**: the same answer as from the official local mode, or, where that refuses the call, what a server answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -55,6 +55,7 @@ class ClientCollection:
         self.client = client
         self.name = name
         self.params = params  # search_params and such, added to every query
+        self.empty_payloads = True  # gRPC does not tell them from none
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         call = getattr(self.client, method)
@@ -73,12 +74,16 @@ class ClientCollection:
     def drop(self) -> None:
         self.client.delete_collection(self.name)
 
+    def _rows(self, points: Any) -> list[Row]:
+        found = rows(points)
+        return found if self.empty_payloads else [replace(row, payload=row.payload or None) for row in found]
+
     def scroll(self, **kwargs: Any) -> tuple[list[Row], PointId | None]:
         records, following = self.client.scroll(self.name, **kwargs)
-        return rows(records), None if following is None else plain_id(following)
+        return self._rows(records), None if following is None else plain_id(following)
 
     def retrieve(self, ids: Any, **kwargs: Any) -> list[Row]:
-        return rows(self.client.retrieve(self.name, ids, **kwargs))
+        return self._rows(self.client.retrieve(self.name, ids, **kwargs))
 
     def count(self, count_filter: Any = None) -> int:
         return int(self.client.count(self.name, count_filter, exact=True).count)
@@ -88,4 +93,4 @@ class ClientCollection:
         return [(hit.value, hit.count) for hit in answer.hits]
 
     def query_points(self, query: Any = None, **kwargs: Any) -> list[Row]:
-        return rows(self.client.query_points(self.name, query, **self.params, **kwargs).points)
+        return self._rows(self.client.query_points(self.name, query, **self.params, **kwargs).points)

@@ -25,7 +25,7 @@ from quiverdb.errors import AlreadyExistsError, InvalidInputError
 __all__ = ["PACKAGES", "install", "installed", "uninstall"]
 
 PACKAGES: dict[str, str] = {"qdrant_client": "quiverdb.qdrant.official"}
-"""Packages that QuiverDB stands in for, and the module that holds the tables ``MODULES`` and ``LATER`` of each."""
+"""Packages that QuiverDB stands in for, and the module that holds the table ``MODULES`` of each."""
 
 
 def install(*packages: str, replace: bool = False) -> None:
@@ -48,10 +48,10 @@ def install(*packages: str, replace: bool = False) -> None:
             message = f"{name} was imported already: install the drop-in before that, or with replace=True"
             raise AlreadyExistsError(message, kind="module", name=name)
     for name, modules in imported.items():
-        tables = import_module(PACKAGES[name])
+        table = import_module(PACKAGES[name]).MODULES
         for module in modules:
             del sys.modules[module]
-        _finder.packages[name] = _Package(tables.MODULES, tables.LATER, modules)
+        _finder.packages[name] = _Package(table, modules)
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
 
@@ -91,7 +91,6 @@ class _Package:
     """A package that is stood in for."""
 
     modules: Mapping[str, tuple[str, ...]]
-    later: Mapping[str, str]
     set_aside: Mapping[str, ModuleType]
 
 
@@ -111,9 +110,6 @@ class _Finder(MetaPathFinder):
         package = self.packages.get(top)
         if package is None:
             return None
-        if inside in package.later:
-            message = f"{fullname} needs {package.later[inside]}, which this release of QuiverDB does not have"
-            raise ImportError(message, name=fullname)
         if inside not in package.modules:
             message = f"No module named {fullname!r}: QuiverDB stands in for {top} and does not have this part of it"
             raise ModuleNotFoundError(message, name=fullname)

@@ -18,7 +18,6 @@ from qdrant_client.local import datetime_utils as their_dates
 from qdrant_client.local import order_by as their_order
 from qdrant_client.local import sparse as their_sparse
 
-from quiverdb.errors import UnsupportedError
 from quiverdb.qdrant import AsyncQdrantClient, QdrantClient, models
 from quiverdb.qdrant.official import (
     MODULES,
@@ -32,22 +31,18 @@ from quiverdb.qdrant.official import (
 )
 from quiverdb.qdrant.official.bases import AsyncQdrantBase, QdrantBase
 from quiverdb.qdrant.official.local import AsyncQdrantLocal, QdrantLocal
+from quiverdb.wire.routes import ROUTES
 
 LACKING = {
-    "connection": {
-        "create_generic_async_client_interceptor",
-        "create_generic_client_interceptor",
-        "header_adder_async_interceptor",
-        "header_adder_interceptor",
-        "parse_ssl_credentials",
-    },
+    "connection": {"create_generic_async_client_interceptor", "create_generic_client_interceptor"},
     "fastembed_common": {"FastEmbedMisc"},
-    "context_headers": {"async_rest_headers_middleware", "rest_headers_middleware"},
     "conversions.common_types": {"remap_type"},
     **{f"grpc.{name.lower()}_service_pb2_grpc": {name} for name in ("Collections", "Points", "Snapshots")},
     "grpc.qdrant_pb2_grpc": {"Qdrant"},
+    "http.api_client": {"BaseAsyncMiddleware", "BaseMiddleware", "quote_path_params"},
     "local.datetime_utils": {"normalize"},
-    "uploader.uploader": {"BaseUploader"},
+    "uploader.grpc_uploader": {"convert_vector_struct"},
+    **{f"http.api.{group}": {"jsonable_encoder", "to_json"} for group in ROUTES},
 }
 """Functions and classes of the official modules that nobody was seen to import."""
 
@@ -118,18 +113,6 @@ def test_a_test_double_implements_what_it_likes() -> None:
         double.upsert("a", [])
     with pytest.raises(AttributeError):
         _ = double.nothing
-
-
-def test_remote_clients_are_refused() -> None:
-    for refused in (
-        remote.QdrantRemote,
-        remote.AsyncQdrantRemote,
-        remote.get_channel,
-        remote.get_async_channel,
-        version_check.get_server_version,
-    ):
-        with pytest.raises(UnsupportedError):
-            refused("localhost", 6333)
 
 
 # --- what functions do

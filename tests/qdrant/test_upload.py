@@ -139,7 +139,7 @@ def failing(client: QdrantClient, monkeypatch: pytest.MonkeyPatch, errors: list[
         return write(*args, **options)
 
     monkeypatch.setattr(client._database, "write", failing_write)
-    monkeypatch.setattr(_upload.time, "sleep", pauses.append)
+    monkeypatch.setattr(_upload, "_paused", lambda seconds, _: pauses.append(seconds))
     return pauses
 
 

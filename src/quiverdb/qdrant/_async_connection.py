@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from quiverdb.qdrant._stubs import AsyncStub
     from quiverdb.qdrant.http.api_client import AsyncApis
     from quiverdb.qdrant.official.local import AsyncQdrantLocal
+    from quiverdb.qdrant.official.remote import AsyncQdrantRemote
 
 __all__ = ["AsyncConnection"]
 
@@ -96,11 +97,12 @@ class AsyncConnection:
         return await asyncio.to_thread(method, *args, **kwargs)
 
     @property
-    def _client(self) -> AsyncQdrantLocal:
+    def _client(self) -> AsyncQdrantLocal | AsyncQdrantRemote:
         """What programs look at to learn whether the database is embedded."""
         from quiverdb.qdrant.official.local import AsyncQdrantLocal
+        from quiverdb.qdrant.official.remote import AsyncQdrantRemote
 
-        return AsyncQdrantLocal.of(self)
+        return AsyncQdrantLocal.of(self) if self._remote is None else AsyncQdrantRemote.of(self)
 
     def _server(self, feature: str) -> AsyncRemote:
         if self._closed or self._remote is None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quiverdb.qdrant._stubs import Stub
     from quiverdb.qdrant.http.api_client import SyncApis
     from quiverdb.qdrant.official.local import QdrantLocal
+    from quiverdb.qdrant.official.remote import QdrantRemote
 
 __all__ = ["API_VERSION", "Connection"]
 
@@ -45,11 +46,12 @@ class _Closed:
     def __init__(self, described: str) -> None:
         self._described = described
 
-    def error(self) -> ClosedError:
-        return ClosedError(f"the client of {self._described} is closed: make a new one")
-
     def __getattr__(self, name: str) -> Any:
-        raise self.error()
+        raise _closed_error(self._described)
+
+
+def _closed_error(described: str) -> ClosedError:
+    return ClosedError(f"the client of {described} is closed: make a new one")
 
 
 def _open(location: str) -> Database:
@@ -144,23 +146,28 @@ class Connection:
         return inference.read(read, given, "query", self._inference_batch)
 
     @property
-    def _client(self) -> QdrantLocal:
+    def _client(self) -> QdrantLocal | QdrantRemote:
         """What programs look at to learn whether the database is embedded."""
         from quiverdb.qdrant.official.local import QdrantLocal
+        from quiverdb.qdrant.official.remote import QdrantRemote
 
-        return QdrantLocal.of(self)
+        return QdrantLocal.of(self) if self._remote is None else QdrantRemote.of(self)
 
     @property
     def init_options(self) -> Mapping[str, Any]:
         """The arguments that the client was made with."""
         return self._init_options
 
+    @property
+    def _closed(self) -> bool:
+        return isinstance(self._database, _Closed)
+
     def _server(self, feature: str) -> Remote:
-        if self._remote is not None:
-            return self._remote
-        if isinstance(self._database, _Closed):
-            raise self._database.error()
-        raise UnsupportedError(feature, "an embedded database", _USE_METHODS)
+        if self._closed:
+            raise _closed_error(self._described)
+        if self._remote is None:
+            raise UnsupportedError(feature, "an embedded database", _USE_METHODS)
+        return self._remote
 
     @property
     def grpc_collections(self) -> Stub:
@@ -186,12 +193,11 @@ class Connection:
     def close(self, grpc_grace: float | None = None) -> None:  # noqa: ARG002
         """Close the database, unless it was given as ``database=``; a second call does nothing."""
         database, self._database = self._database, cast(Database, _Closed(self._described))
-        remote, self._remote = self._remote, None
         if self._finalizer is not None and self._finalizer.detach() is not None:
-            if remote is None:
+            if self._remote is None:
                 database.close()
             else:
-                remote.close()
+                self._remote.close()
 
     def __enter__(self) -> Self:
         return self
@@ -205,5 +211,5 @@ class Connection:
         self.close()
 
     def __repr__(self) -> str:
-        state = " closed" if isinstance(self._database, _Closed) else ""
+        state = " closed" if self._closed else ""
         return f"<{type(self).__name__} {self._described}{state}>"

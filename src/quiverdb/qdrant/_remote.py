@@ -55,8 +55,12 @@ class Remote:
 
     def call(self, name: str, arguments: dict[str, Any]) -> Any:
         """Return what the method ``name`` returns; raise what a ``Caller`` raises."""
+        return self.prepared(name, arguments)()
+
+    def prepared(self, name: str, arguments: dict[str, Any]) -> Callable[[], Any]:
+        """Return what calls the method ``name``, any number of times; models have run by then."""
         name, arguments = _prepared(name, arguments, self._terms)
-        return _read(name, self.caller.call(name, arguments))
+        return lambda: _read(name, self.caller.call(name, arguments))
 
     @cached_property
     def http(self) -> SyncApis:

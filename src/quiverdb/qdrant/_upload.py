@@ -11,8 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar
+from http import HTTPStatus
+from threading import Event
+from typing import Any, Never, TypeVar
 
 from quiverdb.errors import CorruptionError, FormatError, LockedError, RateLimitedError, StorageError
 from quiverdb.model.point import Points
@@ -20,7 +23,7 @@ from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.http.exceptions import ResponseHandlingException, UnexpectedResponse
 from quiverdb.qdrant.request.parse import number
 
-__all__ = ["Uploader", "ahead"]
+__all__ = ["Uploader", "ahead", "attempt"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -31,8 +34,10 @@ _PAUSE = 0.1
 """Seconds before the first new attempt; each further one waits twice as long."""
 _PATIENCE = 30
 """How often in a row a batch may be refused because of too many requests; that says nothing against the batch."""
-_SERVER_ERROR = 500
-_PASSING = frozenset({"ABORTED", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"})
+_LONGEST = 60.0
+"""Seconds that a database may ask for; whoever asks for more is not waited for."""
+_BUSY = frozenset((HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS))
+_PASSING = frozenset({"ABORTED", "DEADLINE_EXCEEDED", "INTERNAL", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "UNKNOWN"})
 """The gRPC statuses of a server or a network in trouble."""
 
 
@@ -52,21 +57,26 @@ class Uploader:
         """Read batches ahead of the one that is stored."""
 
         def stored(batch: Points) -> int:
-            self._attempt(partial(store, batch))
+            attempt(partial(store, batch), self._retries)
             return len(batch.ids)
 
         self._follow(map(stored, ahead(read, sources, self._workers)), total)
 
     def send(
-        self, sources: Iterable[S], send: Callable[[S], Any], count: Callable[[S], int], total: int | None
+        self,
+        sources: Iterable[S],
+        prepare: Callable[[S], Callable[[], Any]],
+        count: Callable[[S], int],
+        total: int | None,
     ) -> None:
-        """Send several batches at a time."""
+        """Send several batches at a time; what is prepared is sent as often as it takes."""
+        stopped = Event()
 
         def sent(batch: S) -> int:
-            self._attempt(partial(send, batch))
+            attempt(prepare(batch), self._retries, stopped)
             return count(batch)
 
-        self._follow(ahead(sent, sources, self._workers), total)
+        self._follow(ahead(sent, sources, self._workers, stopped), total)
 
     def _follow(self, stored: Iterable[int], total: int | None) -> None:
         """Tell how far it is; an error gets the number of points up to which all are stored as ``uploaded``."""
@@ -82,22 +92,45 @@ class Uploader:
                 error.add_note(f"the batch that begins with point {done} failed; those before it are stored")
             raise
 
-    def _attempt(self, store: Callable[[], Any]) -> Any:
-        failures = refusals = 0
-        while True:
-            try:
-                return store()
-            except (RateLimitedError, ResourceExhaustedResponse) as error:
-                wait = error.retry_after if isinstance(error, RateLimitedError) else error.retry_after_s
-                if wait is None or refusals == _PATIENCE:
-                    raise
-                time.sleep(wait)
+
+def attempt(call: Callable[[], T], retries: int, stopped: Event | None = None) -> T:
+    """Return what a call returns; one that fails for a reason that may pass is made so many more times.
+
+    How often a busy database may ask to wait is counted apart. Once ``stopped`` is set, nobody waits any more.
+    """
+    failures = refusals = 0
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            wait = _wished(error)
+            if wait is not None and refusals < _PATIENCE and wait <= _LONGEST:
                 refusals += 1
-            except Exception as error:
-                if failures == self._retries or not _may_pass(error):
-                    raise
-                time.sleep(_PAUSE * 2**failures)
+            elif wait is None and failures < retries and _may_pass(error):
+                wait = _PAUSE * 2.0**failures
                 failures += 1
+            else:
+                raise
+            if _paused(wait, stopped):
+                raise
+
+
+def _paused(seconds: float, stopped: Event | None) -> bool:
+    """Wait, and tell whether that was ended."""
+    if stopped is not None:
+        return stopped.wait(seconds)
+    time.sleep(seconds)
+    return False
+
+
+def _wished(error: Exception) -> float | None:
+    """Return for how many seconds a database wishes to be left alone, if it says so."""
+    match error:
+        case RateLimitedError():
+            return error.retry_after
+        case ResourceExhaustedResponse():
+            return error.retry_after_s
+    return None
 
 
 def _may_pass(error: Exception) -> bool:
@@ -106,33 +139,51 @@ def _may_pass(error: Exception) -> bool:
         case StorageError():
             return not isinstance(error, _LASTING)
         case UnexpectedResponse(status_code=int(status)):
-            return status >= _SERVER_ERROR
+            return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY
         case ResponseHandlingException():
             return True
     code = getattr(error, "code", None)  # of gRPC, which need not be installed
     return callable(code) and getattr(code(), "name", "") in _PASSING
 
 
-def ahead(make: Callable[[S], T], sources: Iterable[S], workers: int) -> Iterator[T]:
+def ahead(make: Callable[[S], T], sources: Iterable[S], workers: int, stopped: Event | None = None) -> Iterator[T]:
     """Yield ``make`` of each source in order, made on so many threads and as many sources ahead.
 
-    With one worker nothing is made ahead. An error ends the iteration at the place of its source.
+    With one worker nothing is made ahead. An error ends the iteration at the place of its source; so does an error of
+    ``sources``. Then ``stopped`` is set, so that what is still being made can end early.
 
     >>> list(ahead(str, range(5), 2))
     ['0', '1', '2', '3', '4']
     """
+    tasks = _tasks(make, sources)
     if workers == 1:
-        yield from map(make, sources)
+        for task in tasks:
+            yield task()
         return
-    waiting: deque[Future[Any]] = deque()
+    waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers, "quiverdb-upload") as pool:
         try:
-            for source in sources:
-                waiting.append(pool.submit(make, source))
+            for task in tasks:
+                waiting.append(pool.submit(copy_context().run, task))
                 if len(waiting) > workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            if stopped is not None:
+                stopped.set()
             for future in waiting:
                 future.cancel()
+
+
+def _tasks(make: Callable[[S], T], sources: Iterable[S]) -> Iterator[Callable[[], T]]:
+    """Yield what makes something of each source, and at the end what raises the error that ended them."""
+    try:
+        for source in sources:
+            yield partial(make, source)
+    except Exception as error:
+        yield partial(_raise, error)
+
+
+def _raise(error: Exception) -> Never:
+    raise error

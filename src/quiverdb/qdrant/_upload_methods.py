@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sized
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from quiverdb.qdrant.request.points import (
     request_of_columns,
     row_batches,
 )
+
+if TYPE_CHECKING:
+    from quiverdb.qdrant._remote import Remote
 
 __all__ = ["UploadMethods"]
 
@@ -67,8 +70,8 @@ class UploadMethods(Connection):
                 store = self._sink(collection_name, template, wait)
                 uploader.store(batches, lambda rows: self._to_store(points_of_rows, rows), store, _size(points))
             else:
-                send = self._sender(collection_name, wait, shard_key_selector, update_filter, update_mode)
-                uploader.send(batches, send, len, _size(points))
+                prepare = self._sender(collection_name, wait, shard_key_selector, update_filter, update_mode)
+                uploader.send(batches, prepare, len, _size(points))
 
     def upload_collection(
         self,
@@ -100,8 +103,10 @@ class UploadMethods(Connection):
             if self._remote is None:
                 uploader.store(batches, self._columns, self._sink(collection_name, template, wait), total)
             else:
-                send = self._sender(collection_name, wait, shard_key_selector, update_filter, update_mode)
-                uploader.send(batches, lambda batch: send(request_of_columns(batch)), lambda batch: batch.count, total)
+                prepare = self._sender(collection_name, wait, shard_key_selector, update_filter, update_mode)
+                uploader.send(
+                    batches, lambda batch: prepare(request_of_columns(batch)), lambda batch: batch.count, total
+                )
 
     def _columns(self, batch: ColumnBatch) -> Points:
         return self._to_store(lambda vectors: points_of_columns(batch, vectors), batch.vectors, named=True)
@@ -114,20 +119,23 @@ class UploadMethods(Connection):
 
         return store
 
-    def _sender(self, collection_name: str, wait: bool, shard_key: Any, filter: Any, mode: Any) -> Callable[[Any], Any]:
-        """Return the function that sends a batch to the server."""
+    def _sender(
+        self, collection_name: str, wait: bool, shard_key: Any, filter: Any, mode: Any
+    ) -> Callable[[Any], Callable[[], Any]]:
+        """Return the function that makes a batch ready to be sent to the server, any number of times."""
+        terms = {"wait": wait, "shard_key_selector": shard_key, "update_filter": filter, "update_mode": mode}
+        remote = cast("Remote", self._remote)
 
-        def send(batch: Any) -> models.UpdateResult:
-            return self.upsert(  # type: ignore[attr-defined, no-any-return]
-                collection_name,
-                batch,
-                wait=wait,
-                shard_key_selector=shard_key,
-                update_filter=filter,
-                update_mode=mode,
-            )
+        def prepare(points: Any) -> Callable[[], Any]:
+            send = remote.prepared("upsert", {"collection_name": collection_name, "points": points, **terms})
 
-        return send
+            def sent() -> Any:
+                with api_errors:
+                    return send()
+
+            return sent
+
+        return prepare
 
     def _batch_size(self, collection_name: str, batch_size: int) -> int:
         """Return the caller's batch size, or a larger one without a network or limits of the collection."""

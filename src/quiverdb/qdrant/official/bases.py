@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import Any
+from typing import Any, Self
 
 from quiverdb.qdrant._async_connection import AsyncConnection
 from quiverdb.qdrant._client import QdrantClient
 
-__all__ = ["AsyncQdrantBase", "QdrantBase"]
+__all__ = ["AsyncQdrantBase", "Behind", "QdrantBase"]
 
 
 class QdrantBase(metaclass=ABCMeta):  # noqa: B024 (any method may be left out)
@@ -34,3 +34,30 @@ class AsyncQdrantBase(QdrantBase):
 
 QdrantBase.register(QdrantClient)
 AsyncQdrantBase.register(AsyncConnection)
+
+
+class Behind:
+    """Stand behind a client, as the official clients have objects that do their work: its class tells of which kind."""
+
+    _stands_for: Any
+
+    @classmethod
+    def of(cls, client: Any) -> Self:
+        """Stand behind a client that is there already."""
+        made = cls.__new__(cls)
+        made._stands_for = client
+        return made
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+        closed: bool = self._stands_for._closed
+        return closed
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_stands_for":
+            raise AttributeError(name)
+        return getattr(self._stands_for, name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stands_for!r}>"

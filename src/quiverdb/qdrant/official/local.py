@@ -5,37 +5,22 @@ Programs ask for its class; those that go further reach the client it stands for
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from quiverdb.qdrant._async_client import AsyncQdrantClient
 from quiverdb.qdrant._client import QdrantClient
-from quiverdb.qdrant.official.bases import AsyncQdrantBase, QdrantBase
+from quiverdb.qdrant.official.bases import AsyncQdrantBase, Behind, QdrantBase
 
 __all__ = ["AsyncQdrantLocal", "QdrantLocal"]
 
 
-class _Local:
+class _Local(Behind):
     """Offer the methods of a client under another class."""
 
     _kind: type[Any]
 
     def __init__(self, location: str, force_disable_check_same_thread: bool = False) -> None:  # noqa: ARG002
         self._stands_for = self._kind(location) if location == ":memory:" else self._kind(path=location)
-
-    @classmethod
-    def of(cls, client: Any) -> Self:
-        """Stand for a client that is there already."""
-        made = cls.__new__(cls)
-        made._stands_for = client
-        return made
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_stands_for":
-            raise AttributeError(name)
-        return getattr(self._stands_for, name)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._stands_for!r}>"
 
 
 @QdrantBase.register

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import grpc
 import pytest
 
 from quiverdb.qdrant import QdrantClient
@@ -12,11 +14,14 @@ from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 from quiverdb.qdrant.http.models import FieldCondition, Filter, MatchValue, Query
 
 
-@pytest.fixture
-def client() -> Iterator[QdrantClient]:
-    with QdrantClient(":memory:") as client:
-        client.create_collection("docs", rest.VectorParams(size=3, distance=rest.Distance.COSINE))
-        yield client
+@pytest.fixture(params=["memory", "ours over REST", "ours over gRPC"])
+def client(request: pytest.FixtureRequest, remote: Callable[[str], Any]) -> Iterator[QdrantClient]:
+    client = QdrantClient(":memory:") if request.param == "memory" else remote(request.param)
+    client.recreate_collection("docs", rest.VectorParams(size=3, distance=rest.Distance.COSINE))
+    yield client
+    client.delete_collection("docs")
+    if request.param == "memory":
+        client.close()
 
 
 @pytest.fixture
@@ -91,5 +96,5 @@ def test_scroll(filled: QdrantClient) -> None:
 
 
 def test_errors(client: QdrantClient) -> None:
-    with pytest.raises(UnexpectedResponse, match="404"):
+    with pytest.raises((UnexpectedResponse, grpc.RpcError), match=r"404|NOT_FOUND"):
         client.search(collection_name="nonexistent", query_vector=[0.1, 0.2], limit=1)

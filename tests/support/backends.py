@@ -20,14 +20,17 @@ from serving import Served
 from quiverdb.qdrant import QdrantClient
 
 REAL = os.environ.get("QUIVERDB_TEST_QDRANT_URL")
-"""A Qdrant server to hold against the same tests; its gRPC port is 6334, or QUIVERDB_TEST_QDRANT_GRPC_PORT."""
+"""A Qdrant server to hold against the same tests; its gRPC port is 6334, or QUIVERDB_TEST_QDRANT_GRPC_PORT.
+
+A key is taken from QUIVERDB_TEST_QDRANT_KEY.
+"""
 
 Make = Callable[[Served], Any]
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Leave out warnings of clients about servers of another version."""
+    """Leave out warnings of clients about keys that travel in the clear."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -54,8 +57,9 @@ def _remote(make: Callable[[Mapping[str, Any]], Any], prefer_grpc: bool, served:
 def _real(make: Callable[[Mapping[str, Any]], Any], prefer_grpc: bool, _: Served) -> Any:
     grpc_port = int(os.environ.get("QUIVERDB_TEST_QDRANT_GRPC_PORT", "6334"))
     options = {"url": REAL, "port": urlsplit(REAL).port or 6333, "grpc_port": grpc_port, "timeout": 30}
+    key = os.environ.get("QUIVERDB_TEST_QDRANT_KEY")
     with _quietly():
-        return make({**options, "prefer_grpc": prefer_grpc, "check_compatibility": False})
+        return make({**options, "prefer_grpc": prefer_grpc, "check_compatibility": False, "api_key": key})
 
 
 LOCAL: Mapping[str, Callable[[Path], Any]] = {

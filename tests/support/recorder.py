@@ -22,9 +22,27 @@ from quiverdb.wire.operations import OPERATIONS, Operation
 SERVICES = ("Points", "Collections", "Snapshots", "Qdrant")
 
 Answers = Callable[[str], Any]
-"""The plain result of an operation, by its name."""
+"""The plain result of an operation, by its name; may raise ``HttpRefusal``."""
 Messages = Callable[[str], bytes]
-"""The reply to a call over gRPC, by service and method."""
+"""The reply to a call over gRPC, by service and method; may raise ``RpcRefusal``."""
+
+
+@dataclass
+class HttpRefusal(Exception):
+    """Answers with a body as it is."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class RpcRefusal(Exception):
+    """Ends a call with a code."""
+
+    code: grpc.StatusCode
+    details: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,7 +140,11 @@ def _handler(recorder: Recorder, answers: Answers) -> type[BaseHTTPRequestHandle
             except LookupError as error:
                 self._answer(404, {"status": {"error": f"Not found: {error}"}, "time": 0.0})
                 return
-            result = answers(operation.name)
+            try:
+                result = answers(operation.name)
+            except HttpRefusal as refusal:
+                self._write(refusal.status, refusal.body, refusal.headers)
+                return
             self._answer(200, result if operation.bare else {"result": result, "status": "ok", "time": 0.0})
 
         def _body(self) -> bytes:
@@ -136,10 +158,12 @@ def _handler(recorder: Recorder, answers: Answers) -> type[BaseHTTPRequestHandle
             return b"".join(chunks)
 
         def _answer(self, status: int, body: Any) -> None:
-            written = json.dumps(body).encode()
+            self._write(status, json.dumps(body).encode(), {"content-type": "application/json"})
+
+        def _write(self, status: int, written: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(written)))
+            for name, value in {**headers, "content-length": str(len(written))}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(written)
 
@@ -184,6 +208,10 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         def serve(body: bytes, context: Any) -> bytes:
             message = request_class(method).FromString(body)
             self.recorder.seen.append(RpcRequest(method, message, metadata, context.time_remaining()))
-            return self.messages(method)
+            try:
+                return self.messages(method)
+            except RpcRefusal as refusal:
+                context.set_trailing_metadata(tuple(refusal.metadata.items()))
+                context.abort(refusal.code, refusal.details)
 
         return grpc.unary_unary_rpc_method_handler(serve)

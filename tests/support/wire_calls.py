@@ -99,7 +99,7 @@ CONDITIONS: list[Any] = [
     m.HasVectorCondition(has_vector="v"),
     m.HasVectorCondition(has_vector=""),
     m.NestedCondition(nested=m.Nested(key="a", filter=m.Filter(must=[RED], must_not=[field(is_null=True)]))),
-    m.SliceCondition(slice=m.Slice(total=4, index=0)),
+    m.SliceCondition(slice=m.Slice(total=4, index=1)),
     m.Filter(should=[RED, m.Filter(must_not=[RED])]),
 ]
 
@@ -422,7 +422,7 @@ CHANGES: list[Any] = [
     m.DeleteOperation(delete=m.FilterSelector(filter=SOME, shard_key="a")),
     m.SetPayloadOperation(set_payload=m.SetPayload(payload=PAYLOAD, points=[1], key="a.b", shard_key="a")),
     m.SetPayloadOperation(set_payload=m.SetPayload(payload={}, filter=SOME)),
-    m.OverwritePayloadOperation(overwrite_payload=m.SetPayload(payload=PAYLOAD, points=[1], shard_key="a")),
+    m.OverwritePayloadOperation(overwrite_payload=m.SetPayload(payload=PAYLOAD, points=[1], key="a.b", shard_key="a")),
     m.OverwritePayloadOperation(overwrite_payload=m.SetPayload(payload=PAYLOAD, filter=SOME)),
     m.DeletePayloadOperation(delete_payload=m.DeletePayload(keys=["a", "b.c"], points=[1], shard_key="a")),
     m.DeletePayloadOperation(delete_payload=m.DeletePayload(keys=["a"], filter=SOME)),
@@ -757,7 +757,7 @@ COLLECTIONS = [
 
 # --- shards, peers, snapshots
 
-MOVE = {"shard_id": 0, "from_peer_id": 1, "to_peer_id": 2**63}
+MOVE = {"shard_id": 3, "from_peer_id": 1, "to_peer_id": 2**63}
 REPLICATE = m.ReplicateShardOperation(replicate_shard=m.ReplicateShard(**MOVE))
 CLUSTER_OPERATIONS: list[Any] = [
     m.MoveShardOperation(move_shard=m.MoveShard(**MOVE)),
@@ -768,7 +768,7 @@ CLUSTER_OPERATIONS: list[Any] = [
         for method in m.ShardTransferMethod
     ),
     m.AbortTransferOperation(abort_transfer=m.AbortShardTransfer(**MOVE)),
-    m.DropReplicaOperation(drop_replica=m.Replica(shard_id=0, peer_id=1)),
+    m.DropReplicaOperation(drop_replica=m.Replica(shard_id=2, peer_id=1)),
     m.CreateShardingKeyOperation(create_sharding_key=m.CreateShardingKey(shard_key="a")),
     m.CreateShardingKeyOperation(
         create_sharding_key=m.CreateShardingKey(

@@ -61,15 +61,20 @@ class Sides:
 
     def _sent(self, client: Any, call: Call, arguments: Mapping[str, Any]) -> Sent:
         self.recorder.taken()
-        error = None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of recreate_collection
-                getattr(client, call.method)(**arguments)
-        except Exception as raised:
-            error = repr(raised)
+        error = send(client, call, arguments)
         requests = tuple(plain(request) for request in self.recorder.taken())
         return Sent(requests) if requests else Sent(error=error)
+
+
+def send(client: Any, call: Call, arguments: Mapping[str, Any] | None = None) -> str | None:
+    """Call a method and return the error, if there was one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of recreate_collection
+            getattr(client, call.method)(**(call.arguments if arguments is None else arguments))
+    except Exception as raised:
+        return repr(raised)
+    return None
 
 
 class _Awaited:

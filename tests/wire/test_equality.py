@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import wire_calls
 from pair import seeds
-from recorder import Recorder, recording
+from recorder import Recorder, RpcRequest, recording
 from wire_calls import Call
+from wire_coverage import known, used
 from wire_random import random_calls
 from wire_replies import first, first_message
-from wire_sides import PROTOCOLS, Sides, sides
+from wire_sides import PROTOCOLS, Sides, send, sides
 
 from quiverdb.wire.operations import OPERATIONS
 
@@ -68,6 +69,34 @@ def test_both_send_the_same(both: Sides, in_cloud: Sides, protocol: str, method:
 
 def test_every_operation_is_called() -> None:
     assert set(METHODS) >= set(OPERATIONS)
+
+
+UNUSED = {
+    "AbortShardTransfer.to_shard_id": "resharding is not asked for over gRPC",
+    "CountPoints.read_consistency": "no argument of the official method",
+    "MoveShard.to_shard_id": "resharding is not asked for over gRPC",
+    "MultiVectorConfig.comparator": "there is one, and it is zero",
+    "PointsUpdateOperation.clear_payload_deprecated": "there is a newer field",
+    "PointsUpdateOperation.delete_deprecated": "there is a newer field",
+    "ReplicateShard.to_shard_id": "resharding is not asked for over gRPC",
+    "RestartTransfer.to_shard_id": "resharding is not asked for over gRPC",
+    "SparseIndices.data": "of the older form of vectors",
+    "StartFrom.datetime": "dates go as timestamps",
+    "TextScoringParams.type": "there is one, and it is zero",
+    "Vector.data": "of the older form of vectors",
+    "Vector.indices": "of the older form of vectors",
+    "Vector.vectors_count": "of the older form of vectors",
+}
+"""Fields that the official client leaves alone."""
+
+
+def test_every_field_is_sent(recorder: Recorder) -> None:
+    with sides(recorder, "grpc") as plainly, sides(recorder, "grpc", cloud_inference=True) as in_cloud:
+        recorder.taken()
+        for call in CALLS:
+            send(in_cloud.official if call.cloud else plainly.official, call)
+    messages = [request.message for request in recorder.taken() if isinstance(request, RpcRequest)]
+    assert known() - used(messages) == set(UNUSED)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,17 +34,9 @@ def create_collection(
         return Collection(name, Segment.create(None, schema), None, find=find, notify=notify)
     with storage_errors(folder):
         folder.mkdir()
-    store = segment = None
-    try:
-        store = RowStore(folder / ROWS)
-        segment = Segment.create(folder, schema)
-        store.commit(Commit(segment.state(), schema=schema), sync=True)
-    except BaseException:
-        for opened in (segment, store):
-            if opened is not None:
-                opened.close()
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    store = RowStore(folder / ROWS)
+    segment = Segment.create(folder, schema)
+    store.commit(Commit(segment.state(), schema=schema), sync=True)
     return Collection(name, segment, store, find=find, notify=notify)
 
 

@@ -65,7 +65,7 @@ def _result(operation: Operation, reply: Reply) -> Any:
     """Return the plain result in an answer."""
     try:
         return rest.result_of(operation, reply.body)
-    except (InvalidInputError, AttributeError) as error:
+    except InvalidInputError as error:
         raise TransportError(f"the server's answer is not what Qdrant answers: {reply.body[:80]!r}") from error
 
 

@@ -147,8 +147,7 @@ def _points(arguments: Mapping[str, Any]) -> Iterator[int]:
             yield _count(_field(one, name))
         yield _count(_field(one, "batch"))
         for name in ("update_operations", "operations"):
-            operations = _field(one, name)
-            for operation in operations if isinstance(operations, list | tuple) else ():
+            for operation in _field(one, name) or ():
                 rest.extend(operation.values() if isinstance(operation, Mapping) else ())
 
 

@@ -161,9 +161,16 @@ def decode(body: bytes) -> Any:
 
 
 def result_of(operation: Operation, body: bytes) -> Any:
-    """Return the plain result in the body of an answer; ``None`` where a server only took a request on."""
+    """Return the plain result in the body of an answer; ``None`` where a server only took a request on.
+
+    Raise ``InvalidInputError`` for what is no answer of a server.
+    """
     answer = decode(body)
-    return answer if operation.bare else answer.get("result")
+    if operation.bare:
+        return answer
+    if not isinstance(answer, Mapping) or ("result" not in answer and answer.get("status") != "accepted"):
+        raise InvalidInputError("a server answers with a result, or that it accepted the request")
+    return answer.get("result")
 
 
 def arguments_of(operation: Operation, path: Mapping[str, str], query: Mapping[str, str], body: Any) -> dict[str, Any]:

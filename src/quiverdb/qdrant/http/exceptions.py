@@ -42,7 +42,8 @@ class UnexpectedResponse(ApiException, ValueError):  # noqa: N818 (the name is g
 
     def __str__(self) -> str:
         status = "" if self.status_code is None else f"{self.status_code} "
-        return f"Unexpected Response: {status}({self.reason_phrase})\nRaw response content:\n{self.content!r}"
+        reason = self.reason_phrase or "Unrecognized Status Code"
+        return f"Unexpected Response: {status}({reason})\nRaw response content:\n{self.content!r}"
 
 
 class ResponseHandlingException(ApiException):

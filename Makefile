@@ -1,5 +1,6 @@
 # make demo   the main job on a fresh machine: makes .venv, installs, runs `quiverdb demo`
 # make test   format, lint, types and tests
+# make go     the official Go client in front of a server; needs Go, and the network the first time
 #
 # Needs Python >= 3.11 and pip. Another interpreter: make PYTHON=... Arguments for the program that runs: make demo ARGS=...
 
@@ -12,7 +13,7 @@ PYTEST ?= -n 2 --dist loadfile --durations=10
 EXAMPLES ?= 2000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format bench soak clean
+.PHONY: demo test lint format bench soak go clean
 
 demo: $(VENV)/.installed
 	$(BIN)/quiverdb demo $(ARGS)
@@ -36,8 +37,11 @@ bench: $(VENV)/.bench
 soak: $(VENV)/.test
 	QUIVERDB_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST) --timeout=0 tests $(ARGS)
 
+go: $(VENV)/.test
+	$(BIN)/python tests/go/run.py
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is younger than what it was made from, so that nothing is installed twice.

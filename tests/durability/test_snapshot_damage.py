@@ -155,6 +155,23 @@ def test_members_that_are_no_files(tmp_path, snapshot, database, kind):
     refused(database, written(tmp_path / "forged.snapshot", members(snapshot), [(info, b"")]), "does not belong")
 
 
+@pytest.mark.parametrize("version", ["0.1", "1.0"])
+def test_members_with_holes(tmp_path, snapshot, database, version):
+    """A few bytes that stand for terabytes of zeros."""
+    content = members(snapshot)
+    huge = 1 << 42
+    info = tarfile.TarInfo("0/bomb.0")
+    major, minor = version.split(".")
+    info.pax_headers = {"GNU.sparse.major": major, "GNU.sparse.minor": minor, "GNU.sparse.name": "0/bomb.0"}
+    if version == "0.1":
+        info.pax_headers |= {"GNU.sparse.map": "0,512", "GNU.sparse.size": str(huge)}
+    else:
+        info.pax_headers["GNU.sparse.realsize"] = str(huge)
+    content["0/bomb.0"] = info, b"1\n0\n512\n".ljust(1024, b"\0")
+    relisted(content, lambda listed: listed["files"].update({"0/bomb.0": (huge, 0)}))
+    refused(database, written(tmp_path / "bomb.snapshot", content), "does not belong")
+
+
 def test_members_that_are_not_listed(tmp_path, snapshot, database):
     content = members(snapshot)
     stray = [(tarfile.TarInfo("0/stray.0"), b"x")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,53 @@ def test_metadata_is_kept_as_json(tmp_path: Path) -> None:
         assert client.get_collection("c").config.metadata == {"1": [2], "many": [7]}
     with QdrantClient(path=tmp_path) as client:
         assert client.get_collection("c").config.metadata == {"1": [2], "many": [7]}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda c: c.query_batch_points("c", [None]),
+        lambda c: c.query_points("c", QUERY, prefetch=[None]),
+        lambda c: c.create_collection("new", {"a": None}),
+        lambda c: c.create_collection("new", PARAMS, {"a": None}),
+        lambda c: c.update_collection("c", vectors_config={"": None}),
+    ],
+)
+def test_nothing_is_no_item(client: QdrantClient, ask: Callable[[QdrantClient], Any]) -> None:
+    refused(client, lambda c, _: ask(c), None)
+
+
+MANY = 30_000
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda c: c.count("c", {"must": [0] * MANY}),
+        lambda c: c.count("c", {"must": [{"key": "n", "match": {"value": 1}}] * 1000 + [{"x": 1}] * MANY}),
+        lambda c: c.count("c", {"must": [{f"x{i}": 1 for i in range(MANY)}]}),
+        lambda c: c.query_points("c", {"formula": {"sum": [{"x": 1}] * MANY}}, prefetch=SOURCE),
+        lambda c: c.upsert("c", [{"id": 1, "vector": {f"x{i}": "x" for i in range(MANY)}}]),
+    ],
+)
+def test_much_that_is_wrong_is_soon_found_out(client: QdrantClient, ask: Callable[[QdrantClient], Any]) -> None:
+    """To say of every item what every kind of it lacks would take a minute here, and hours for a whole body."""
+    began = time.monotonic()
+    refused(client, lambda c, _: ask(c), None)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 2**200])
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_settings_with_too_many_digits_leave_nothing(tmp_path: Path, number: int, where: str) -> None:
+    kept = ":memory:" if where == "memory" else str(tmp_path)
+    with QdrantClient(kept) if where == "memory" else QdrantClient(path=kept) as client:
+        client.create_collection("c", PARAMS, metadata={"a": 1})
+        files = sorted(tmp_path.rglob("*"))
+        for ask in (
+            lambda c, x: c.create_collection("new", PARAMS, optimizers_config={"max_segment_size": x}),
+            lambda c, x: c.update_collection("c", optimizers_config={"max_segment_size": x}),
+            lambda c, x: c.create_payload_index("c", "n", {"type": "text", "max_token_len": x}),
+        ):
+            refused(client, ask, number)
+        assert sorted(tmp_path.rglob("*")) == files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,9 +35,17 @@ def create_collection(
         return Collection(name, Segment.create(None, schema), None, find=find, notify=notify)
     with storage_errors(folder):
         folder.mkdir()
-    store = RowStore(folder / ROWS)
-    segment = Segment.create(folder, schema)
-    store.commit(Commit(segment.state(), schema=schema), sync=True)
+    store = segment = None
+    try:
+        store = RowStore(folder / ROWS)
+        segment = Segment.create(folder, schema)
+        store.commit(Commit(segment.state(), schema=schema), sync=True)
+    except BaseException:
+        for opened in (segment, store):
+            if opened is not None:
+                opened.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return Collection(name, segment, store, find=find, notify=notify)
 
 

@@ -39,13 +39,24 @@ __all__ = [
 def new_schema(spec: CollectionSpec, created_at: float) -> Schema:
     """Give every vector of a new collection its slot; its metadata must be JSON."""
     names = [*spec.vectors, *spec.sparse_vectors]
-    return Schema(
-        spec=msgspec.structs.replace(spec, metadata=normal_metadata(spec.metadata)),
-        slots={name: slot for slot, name in enumerate(names)},
-        next_slot=len(names),
-        fields={},
-        created_at=created_at,
+    return _storable(
+        Schema(
+            spec=msgspec.structs.replace(spec, metadata=normal_metadata(spec.metadata)),
+            slots={name: slot for slot, name in enumerate(names)},
+            next_slot=len(names),
+            fields={},
+            created_at=created_at,
+        )
     )
+
+
+def _storable(schema: Schema) -> Schema:
+    """Return a schema; ``InvalidInputError`` if a number in it has too many digits to be stored."""
+    try:
+        msgspec.msgpack.encode(schema)
+    except OverflowError as error:
+        raise InvalidInputError(f"a setting is out of range: {error}", field="settings", fault="range") from error
+    return schema
 
 
 def change_schema(schema: Schema, operation: SchemaOperation) -> Schema:
@@ -53,7 +64,7 @@ def change_schema(schema: Schema, operation: SchemaOperation) -> Schema:
     match operation:
         case CreateFieldIndex(key, index):
             parse(key)
-            return msgspec.structs.replace(schema, fields=schema.fields | {key: index})
+            return _storable(msgspec.structs.replace(schema, fields=schema.fields | {key: index}))
         case DeleteFieldIndex(key):
             return msgspec.structs.replace(schema, fields=_without(schema.fields, key))
         case CreateVector(name, spec):
@@ -76,12 +87,8 @@ def _with_vector(schema: Schema, name: str, spec: Any) -> Schema:
     else:
         check_vector_name(name)
         collection = msgspec.structs.replace(collection, sparse_vectors={**collection.sparse_vectors, name: spec})
-    return msgspec.structs.replace(
-        schema,
-        spec=collection,
-        slots={**schema.slots, name: schema.next_slot},
-        next_slot=schema.next_slot + 1,
-    )
+    slots = {**schema.slots, name: schema.next_slot}
+    return _storable(msgspec.structs.replace(schema, spec=collection, slots=slots, next_slot=schema.next_slot + 1))
 
 
 def _without_vector(schema: Schema, name: str) -> Schema:
@@ -119,7 +126,7 @@ def patched(schema: Schema, patch: CollectionPatch) -> Schema:
     values["metadata"] = normal_metadata(values.get("metadata", spec.metadata))
     spec = msgspec.structs.replace(spec, vectors=vectors, sparse_vectors=sparse, **values)
     check_settings(spec)
-    return msgspec.structs.replace(schema, spec=spec)
+    return _storable(msgspec.structs.replace(schema, spec=spec))
 
 
 def indexed(view: View, name: str) -> int:

@@ -68,6 +68,20 @@ def _namesake(kind: type) -> type[Model] | None:
     return None
 
 
+def _fail_fast(schema: Any) -> None:
+    """Set for all lists of a schema that the first wrong item ends them; those of nested models have it set."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "list":
+            if "fail_fast" in schema:
+                return
+            schema["fail_fast"] = True
+        for part in schema.values():
+            _fail_fast(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _fail_fast(part)
+
+
 class Model(BaseModel):
     """Base of all models.
 
@@ -91,6 +105,13 @@ class Model(BaseModel):
 
         # Tells pydantic that nested dicts need no call of this method.
         __init__.__pydantic_base_init__ = True
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Let lists be given up at the first wrong item: what all the others lack may take hours to find out."""
+        schema = handler(source)
+        _fail_fast(schema)
+        return schema
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
@@ -132,7 +153,7 @@ class Query(Model):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         if cls is not Query:
-            return handler(source)
+            return super().__get_pydantic_core_schema__(source, handler)
         kinds = [kind for kind in Query.__subclasses__() if kind.__module__ == _MODELS]
         return core_schema.union_schema([handler.generate_schema(kind) for kind in kinds])
 

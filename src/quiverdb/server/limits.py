@@ -147,7 +147,8 @@ def _points(arguments: Mapping[str, Any]) -> Iterator[int]:
             yield _count(_field(one, name))
         yield _count(_field(one, "batch"))
         for name in ("update_operations", "operations"):
-            for operation in _field(one, name) or ():
+            operations = _field(one, name)
+            for operation in operations if isinstance(operations, list | tuple) else ():
                 rest.extend(operation.values() if isinstance(operation, Mapping) else ())
 
 

@@ -1,7 +1,8 @@
 """Archives: the files of one or more collections in a tar, followed by a list of them with their checksums.
 
 An archive is read as something that anybody may have made: before a byte is unpacked, its members must be plain
-files with the names and sizes that the list gives, and what is unpacked must have the checksums that it gives.
+files without holes and with the names and sizes that the list gives, and what is unpacked must have the checksums
+that it gives.
 Vectors hardly shrink when compressed, and compressing them takes longer than all the rest; so nothing is.
 """
 
@@ -185,7 +186,11 @@ def _checked(tar: tarfile.TarFile, path: Path) -> Contents:
     """Read the list and compare the members with it."""
     members = tar.getmembers()
     for member in members:
-        if member.type != tarfile.REGTYPE or not (member.name == _LIST or _MEMBER.fullmatch(member.name)):
+        if (
+            member.type != tarfile.REGTYPE
+            or member.issparse()
+            or not (member.name == _LIST or _MEMBER.fullmatch(member.name))
+        ):
             raise corruption(path, f"holds {member.name!r}, which does not belong in a snapshot")
     sizes = {member.name: member.size for member in members}
     longest = sizes.pop(_LIST, 0)

@@ -32,7 +32,7 @@ from quiverdb.model.collection import (
     WalSpec,
 )
 from quiverdb.model.write import CreateVector
-from quiverdb.qdrant.request.parse import dispatch, number, parse, plain, series, shaped
+from quiverdb.qdrant.request.parse import dispatch, fitted, number, parse, plain, series, shaped
 
 __all__ = [
     "alias_changes",
@@ -146,7 +146,7 @@ def _vectors(value: Any) -> dict[str, VectorSpec]:
 
 
 def _vector_spec(value: Any) -> VectorSpec:
-    given = shaped("VectorParams", value)
+    given = fitted("VectorParams", value)
     rows = given.multivector_config
     return VectorSpec(
         size=given.size,
@@ -161,7 +161,7 @@ def _vector_spec(value: Any) -> VectorSpec:
 
 
 def _vector_patch(value: Any) -> VectorPatch:
-    given = shaped("VectorParamsDiff", value)
+    given = fitted("VectorParamsDiff", value)
     return VectorPatch(
         hnsw=_settings(HnswSpec, "HnswConfigDiff", given.hnsw_config),
         quantization=_new_quantization(given.quantization_config),
@@ -179,7 +179,7 @@ def _sparse_vectors(value: Any) -> dict[str, SparseVectorSpec]:
 
 
 def _sparse_spec(value: Any) -> SparseVectorSpec:
-    given = shaped("SparseVectorParams", value)
+    given = fitted("SparseVectorParams", value)
     index = shaped("SparseIndexParams", given.index)
     if index is None:
         return SparseVectorSpec(plain(given.modifier))

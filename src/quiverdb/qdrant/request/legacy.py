@@ -7,7 +7,7 @@ from typing import Any
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
-from quiverdb.qdrant.request.parse import parse, series, shaped
+from quiverdb.qdrant.request.parse import fitted, parse, series
 
 __all__ = ["discover_query", "named_vector", "recommend_query", "request_of"]
 
@@ -40,7 +40,7 @@ def recommend_query(positive: Any, negative: Any, strategy: Any) -> Any:
 
 def discover_query(target: Any, context: Any) -> Any:
     """Return the query that ranks by nearness to a target, by pairs of examples, or by both."""
-    pairs = [shaped("ContextPair", _pair(pair)) for pair in series(context or (), "context")]
+    pairs = [fitted("ContextPair", _pair(pair)) for pair in series(context or (), "context")]
     if target is not None:
         return parse("DiscoverQuery", {"discover": {"target": target, "context": pairs}})
     if not pairs:
@@ -56,7 +56,7 @@ def _pair(value: Any) -> Any:
 
 def request_of(model: str, value: Any) -> models.QueryRequest:
     """Return the request that took the place of a ``SearchRequest``, ``RecommendRequest`` or ``DiscoverRequest``."""
-    given = shaped(model, value)
+    given = fitted(model, value)
     kept = {name: getattr(given, name) for name in _SHARED if hasattr(given, name)}
     return models.QueryRequest(**kept | _QUERIES[model](given))
 

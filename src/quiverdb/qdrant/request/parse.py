@@ -19,7 +19,20 @@ from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
 from quiverdb.qdrant._model_base import adopt
 
-__all__ = ["dispatch", "exact", "explain", "number", "parse", "plain", "real", "series", "shaped", "string", "strings"]
+__all__ = [
+    "dispatch",
+    "exact",
+    "explain",
+    "fitted",
+    "number",
+    "parse",
+    "plain",
+    "real",
+    "series",
+    "shaped",
+    "string",
+    "strings",
+]
 
 T = TypeVar("T")
 
@@ -28,6 +41,8 @@ _SHALLOW = frozenset(("missing", "extra_forbidden", "model_type", "model_attribu
 _SCALARS = frozenset(("bool", "int", "str", "float"))
 _SHOWN = 3
 """How many of the reasons against a value are told."""
+_WEIGHED = 2000
+"""Among how many reasons the nearest ones are looked for; more of them take longer to list than they are worth."""
 
 
 @cache
@@ -49,6 +64,8 @@ def explain(error: ValidationError) -> str:
     Of a union pydantic tells what each member has against the value. Told is what those have against it that come
     nearest: they object to something inside the value, or to the fewest things.
     """
+    if error.error_count() > _WEIGHED:
+        return f"there are {error.error_count()} things wrong with it"
     reasons = error.errors(include_url=False, include_context=False)
     objections = Counter(_member(reason["loc"]) for reason in reasons)
     ranked = [
@@ -80,9 +97,12 @@ def _path(place: tuple[int | str, ...]) -> str:
 
 def shaped(name: str, value: Any) -> Any:
     """Return ``value`` if it is ``None`` or an object of the class ``name``; validate it otherwise."""
-    if value is None or type(value).__name__ == name:
-        return value
-    return parse(name, value)
+    return None if value is None else fitted(name, value)
+
+
+def fitted(name: str, value: Any) -> Any:
+    """Return ``value`` if it is an object of the class ``name``; validate it otherwise."""
+    return value if type(value).__name__ == name else parse(name, value)
 
 
 def dispatch(table: Mapping[str, Callable[..., T]], union: str, value: Any, *context: Any) -> T:

@@ -41,7 +41,19 @@ from quiverdb.model.query import (
 from quiverdb.qdrant.request.filters import filter_of, micros
 from quiverdb.qdrant.request.formulas import formula
 from quiverdb.qdrant.request.ids import point_id
-from quiverdb.qdrant.request.parse import dispatch, exact, number, parse, plain, real, series, shaped, string, strings
+from quiverdb.qdrant.request.parse import (
+    dispatch,
+    exact,
+    fitted,
+    number,
+    parse,
+    plain,
+    real,
+    series,
+    shaped,
+    string,
+    strings,
+)
 from quiverdb.qdrant.request.shards import shard_selector
 from quiverdb.qdrant.request.vectors import vector
 
@@ -125,7 +137,7 @@ def query_requests(values: Sequence[Any]) -> list[Query]:
 
 def query_request(value: Any) -> Query:
     """Return the query of a ``QueryRequest``."""
-    request = shaped("QueryRequest", value)
+    request = fitted("QueryRequest", value)
     return query(
         request.query,
         using=request.using,
@@ -171,7 +183,7 @@ def _prefetches(value: Any, depth: int) -> tuple[Query, ...]:
 
 
 def _prefetch(value: Any, depth: int) -> Query:
-    request = shaped("Prefetch", value)
+    request = fitted("Prefetch", value)
     kind = None if request.query is None else kind_of(request.query)
     sources = _prefetches(request.prefetch, depth + 1)
     _check_shape(kind, request.using, sources, request.score_threshold)
@@ -245,7 +257,7 @@ def _recommend(value: Any) -> Recommend:
 
 def _pairs(value: Any) -> tuple[ContextPair, ...]:
     given = value if isinstance(value, list | tuple) else [value]
-    pairs = [shaped("ContextPair", pair) for pair in given]
+    pairs = [fitted("ContextPair", pair) for pair in given]
     return tuple([ContextPair(vector_input(pair.positive), vector_input(pair.negative)) for pair in pairs])
 
 
@@ -253,7 +265,7 @@ def order_by(value: Any) -> OrderBy:
     """Return a payload key to sort by, given alone or with options."""
     if isinstance(value, str):
         return OrderBy(value)
-    given = shaped("OrderBy", value)
+    given = fitted("OrderBy", value)
     direction: Any = "asc" if given.direction is None else plain(given.direction)
     start = given.start_from
     if isinstance(start, date | str):

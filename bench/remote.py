@@ -102,9 +102,8 @@ def work(client: str, folder: Path, ports: dict[str, int], data: Data, depth: in
 
 def report(options: argparse.Namespace, folder: Path) -> None:
     server, ports = serve(folder)
-    print(
-        "| client | request | threads | per second | p50 ms | p99 ms | client cpu us each |\n|---|---|---|---|---|---|---|"
-    )
+    print("| client | request | threads | per second | p50 ms | p99 ms | client cpu us each |")
+    print("|---|---|---|---|---|---|---|")
     cpu: dict[tuple[str, str], float] = {}
     try:
         for client in options.clients:

@@ -23,21 +23,26 @@ from quiverdb.model.write import Delete, SetPayload, Upsert
 from quiverdb.qdrant import QdrantClient
 from quiverdb.remote.database import RemoteDatabase
 from quiverdb.server.serving import serving
+from quiverdb.server.settings import Service, Settings
 
 SPEC = CollectionSpec({"": VectorSpec(4, Distance.COSINE)})
 
 
-@pytest.fixture(scope="module")
-def location() -> Iterator[str]:
+SETTINGS = Settings(service=Service(http_port=0, grpc_port=0))
+
+
+@pytest.fixture(scope="module", params=["rest", "grpc"])
+def location(request: pytest.FixtureRequest) -> Iterator[str]:
     """Serve an engine."""
-    with EngineDatabase.open(":memory:") as engine, serving(engine) as server:
-        yield server.url.replace("http://", "qdrant://")
+    with EngineDatabase.open(":memory:") as engine, serving(engine, SETTINGS) as server:
+        place = server.url.replace("http://", "qdrant://")
+        yield place if request.param == "rest" else f"{place}?prefer_grpc&grpc_port={server.ports['grpc']}"
 
 
 def test_a_session(location: str) -> None:
     with quiverdb.open(location) as database:
         assert isinstance(database, RemoteDatabase)
-        assert repr(database) == f"<RemoteDatabase {location}>"
+        assert repr(database) == f"<RemoteDatabase {location.partition('?')[0]}>"
         database.create_collection("docs", SPEC)
         rows = np.random.default_rng(1).normal(size=(300, 4)).astype("f4")
         points = Points(list(range(300)), {"": DenseColumn(rows)}, [{"n": n % 3} for n in range(300)])

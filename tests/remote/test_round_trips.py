@@ -25,8 +25,9 @@ from model_strategies import (
 )
 from strategies import IDS, RELAXED, filters
 
+from quiverdb.database import ScrollRequest
 from quiverdb.model.query import Query, Select
-from quiverdb.model.result import WriteResult
+from quiverdb.model.result import Page, WriteResult
 from quiverdb.model.snapshot import Snapshot
 from quiverdb.qdrant.response.collections import collection_info
 from quiverdb.remote.database import RemoteDatabase
@@ -77,13 +78,30 @@ def test_queries(given: list[Query], hits: list[Any]) -> None:
     calls, found = asked("query", NAME, given, answer=[hits] * len(given))
     ((_, (_, arrived), _),) = calls
     assert same(arrived, given), (arrived, given)
-    assert same(found, [hits] * len(given))
+    assert same(found, [as_asked(hits, query) for query in given])
+
+
+def as_asked(points: Any, request: Any) -> Any:
+    """Return points whose payloads and vectors, where they have none, are empty or ``None`` by what was asked for."""
+    payload = None if request.with_payload is False else {}
+    vectors = None if request.with_vectors is False else {}
+    return [
+        msgspec.structs.replace(point, payload=point.payload or payload, vectors=point.vectors or vectors)
+        for point in points
+    ]
 
 
 @settings(RELAXED, max_examples=60)
 @given(group_queries(), answers["groups"])
 def test_groups(given: Any, groups: Any) -> None:
-    check("query_groups", NAME, given, answer=groups)
+    calls, found = asked("query_groups", NAME, given, answer=groups)
+    ((_, (_, arrived), _),) = calls
+    assert same(arrived, given), (arrived, given)
+    lookups = ScrollRequest(with_payload=given.lookup_with_payload, with_vectors=given.lookup_with_vectors)
+    for got, group in zip(found, groups, strict=True):
+        assert got.id == group.id
+        assert same(got.hits, as_asked(group.hits, given.query))
+        assert same([got.lookup], as_asked([group.lookup], lookups) if group.lookup else [None])
 
 
 @RELAXED
@@ -101,7 +119,10 @@ def test_matrices(given: Any, matrix: Any) -> None:
 @RELAXED
 @given(scrolls(), answers["page"])
 def test_scrolls(given: Any, page: Any) -> None:
-    check("scroll", NAME, given, answer=page)
+    calls, found = asked("scroll", NAME, given, answer=page)
+    ((_, (_, arrived), _),) = calls
+    assert same(arrived, given), (arrived, given)
+    assert same(found, Page(as_asked(page.records, given), page.next))
 
 
 @RELAXED
@@ -119,6 +140,7 @@ def test_writes(given: list[Any], wait: bool, result: WriteResult) -> None:
 @given(st.lists(st.sampled_from(IDS), unique=True), answers["records"], answers["shards"])
 def test_retrieving(ids: list[Any], found: list[Any], shards: Any) -> None:
     found = [msgspec.structs.replace(record, id=id) for id, record in zip(ids, found, strict=False)]
+    found = as_asked(found, ScrollRequest(with_vectors=True))
     check("retrieve", NAME, ids, Select(("a",)), ("image",), shard_keys=shards, answer=found)
 
 

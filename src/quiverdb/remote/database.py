@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -31,6 +32,7 @@ from quiverdb.remote import replies, requests
 from quiverdb.remote.failures import error_of, strange_answer
 from quiverdb.remote.location import read_location
 from quiverdb.remote.protocol import Caller, ResponseError, TransportError
+from quiverdb.remote.replies import Asked
 from quiverdb.remote.requests import Change
 from quiverdb.wire.operations import OPERATIONS, Operation
 from quiverdb.wire.rest import arguments_of
@@ -161,18 +163,24 @@ class RemoteDatabase:
 
     def query(self, name: str, queries: Sequence[Query]) -> list[list[Hit]]:
         bodies = list(map(requests.query, queries))
+        asked = [Asked.of(query.with_payload, query.with_vectors) for query in queries]
         if len(bodies) == 1:
-            return [self._ask(replies.found, "query_points", name, bodies[0])]
-        return self._ask(replies.found_each, "query_batch_points", name, {"searches": bodies})
+            return [self._ask(partial(replies.found, asked=asked[0]), "query_points", name, bodies[0])]
+        read = partial(replies.found_each, asked=asked)
+        return self._ask(read, "query_batch_points", name, {"searches": bodies})
 
     def query_groups(self, name: str, query: GroupQuery) -> list[Group]:
-        return self._ask(replies.groups, "query_points_groups", name, requests.groups(query))
+        asked = Asked.of(query.query.with_payload, query.query.with_vectors)
+        looked_up = Asked.of(query.lookup_with_payload, query.lookup_with_vectors)
+        read = partial(replies.groups, asked=asked, looked_up=looked_up)
+        return self._ask(read, "query_points_groups", name, requests.groups(query))
 
     def matrix(self, name: str, query: MatrixQuery) -> Matrix:
         return self._ask(replies.matrix, "search_matrix_offsets", name, requests.matrix(query))
 
     def scroll(self, name: str, request: ScrollRequest) -> Page:
-        return self._ask(replies.page, "scroll", name, requests.scroll(request))
+        read = partial(replies.page, asked=Asked.of(request.with_payload, request.with_vectors))
+        return self._ask(read, "scroll", name, requests.scroll(request))
 
     def retrieve(
         self,
@@ -184,7 +192,8 @@ class RemoteDatabase:
         shard_keys: ShardSelector | None = None,
     ) -> list[Record]:
         body = requests.retrieve(ids, with_payload, with_vectors, shard_keys)
-        return self._ask(lambda result: replies.in_order(replies.records(result), ids), "retrieve", name, body)
+        read = partial(replies.records, asked=Asked.of(with_payload, with_vectors))
+        return self._ask(lambda result: replies.in_order(read(result), ids), "retrieve", name, body)
 
     def count(
         self,

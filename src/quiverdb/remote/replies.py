@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,7 @@ from quiverdb.model.collection import (
     VectorSpec,
 )
 from quiverdb.model.point import PointId, SparseVector, VectorValue
+from quiverdb.model.query import PayloadSelector, VectorSelector
 from quiverdb.model.result import FacetHit, Group, Hit, Matrix, Page, Record, WriteResult
 from quiverdb.model.shard import ShardKey
 from quiverdb.model.snapshot import Snapshot
@@ -28,7 +29,7 @@ from quiverdb.model.work import Work, WorkReport
 from quiverdb.remote.fields import CONFIG, ROWS
 
 __all__ = [
-    "aliases", "count", "exists", "facet", "found", "found_each", "groups", "hits", "in_order", "info", "matrix",
+    "Asked", "aliases", "count", "exists", "facet", "found", "found_each", "groups", "in_order", "info", "matrix",
     "names", "page", "peer", "records", "shard_keys", "snapshot", "work", "write_result", "write_results",
 ]  # fmt: skip
 
@@ -36,45 +37,56 @@ Plain = Mapping[str, Any]
 _UNKNOWN = UUID(int=0)
 
 
-def found(result: Plain) -> list[Hit]:
+class Asked(NamedTuple):
+    """Tell whether payloads and vectors were asked for: not every protocol tells none of them from an empty one."""
+
+    payload: bool
+    vectors: bool
+
+    @classmethod
+    def of(cls, with_payload: PayloadSelector, with_vectors: VectorSelector) -> Asked:
+        """Return what selectors ask for."""
+        return cls(with_payload is not False, with_vectors is not False)
+
+
+def found(result: Plain, asked: Asked) -> list[Hit]:
     """Return the points that a query found."""
-    return hits(result["points"])
-
-
-def found_each(results: Iterable[Plain]) -> list[list[Hit]]:
-    """Return the points that each of several queries found."""
-    return list(map(found, results))
-
-
-def hits(points: Iterable[Plain]) -> list[Hit]:
-    """Return points with scores."""
     return [
         Hit(
             point["id"],
             point.get("version") or 0,
             point["score"],
-            point.get("payload"),
-            _vectors(point.get("vector")),
+            point.get("payload") or _empty(asked.payload),
+            _vectors(point.get("vector")) or _empty(asked.vectors),
             point.get("order_value"),
             point.get("shard_key"),
         )
-        for point in points
+        for point in result["points"]
     ]
 
 
-def records(points: Iterable[Plain]) -> list[Record]:
+def found_each(results: Sequence[Plain], asked: Sequence[Asked]) -> list[list[Hit]]:
+    """Return the points that each of several queries found."""
+    return list(map(found, results, asked))
+
+
+def records(points: Iterable[Plain], asked: Asked) -> list[Record]:
     """Return stored points; the API does not tell their versions, which are shown as 0."""
     return [
         Record(
             point["id"],
             0,
-            point.get("payload"),
-            _vectors(point.get("vector")),
+            point.get("payload") or _empty(asked.payload),
+            _vectors(point.get("vector")) or _empty(asked.vectors),
             point.get("order_value"),
             point.get("shard_key"),
         )
         for point in points
     ]
+
+
+def _empty(asked: bool) -> dict[str, Any] | None:
+    return {} if asked else None
 
 
 def _vectors(value: Any) -> dict[str, VectorValue] | None:
@@ -97,15 +109,19 @@ def _vector(value: Any) -> VectorValue:
     return np.array(value, np.float32)
 
 
-def page(result: Plain) -> Page:
+def page(result: Plain, asked: Asked) -> Page:
     """Return a page of points."""
-    return Page(records(result["points"]), result.get("next_page_offset"))
+    return Page(records(result["points"], asked), result.get("next_page_offset"))
 
 
-def groups(result: Plain) -> list[Group]:
+def groups(result: Plain, asked: Asked, looked_up: Asked) -> list[Group]:
     """Return points in groups."""
     return [
-        Group(group["id"], hits(group["hits"]), records([lookup])[0] if (lookup := group.get("lookup")) else None)
+        Group(
+            group["id"],
+            found({"points": group["hits"]}, asked),
+            records([lookup], looked_up)[0] if (lookup := group.get("lookup")) else None,
+        )
         for group in result["groups"]
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -15,24 +15,28 @@ from model_strategies import (
     collection_infos,
     collection_patches,
     collection_specs,
+    difference,
     facets,
     group_queries,
     matrices,
     queries,
-    same,
     scrolls,
     writes,
 )
 from strategies import IDS, RELAXED, filters
 
 from quiverdb.database import ScrollRequest
+from quiverdb.model.collection import FieldIndex, FieldType
 from quiverdb.model.query import Query, Select
 from quiverdb.model.result import Page, WriteResult
 from quiverdb.model.snapshot import Snapshot
+from quiverdb.model.write import CreateFieldIndex
 from quiverdb.qdrant.response.collections import collection_info
 from quiverdb.remote.database import RemoteDatabase
 
 NAME = "docs"
+Protocol = Literal["rest", "grpc"]
+BOTH = pytest.mark.parametrize("protocol", ["rest", "grpc"])
 
 
 class Recorder:
@@ -53,32 +57,35 @@ class Recorder:
         pass
 
 
-def asked(method: str, *arguments: Any, answer: Any = None, **options: Any) -> tuple[list[Any], Any]:
+def asked(
+    method: str, *arguments: Any, answer: Any = None, protocol: Protocol = "rest", **options: Any
+) -> tuple[list[Any], Any]:
     """Ask a remote database, and return what the one behind it was asked, and the answer."""
     recorder = Recorder(answer)
-    database = RemoteDatabase(Loopback(recorder))
+    database = RemoteDatabase(Loopback(recorder, protocol))
     found = getattr(database, method)(*arguments, **options)
     return recorder.asked, found
 
 
-def check(method: str, *arguments: Any, answer: Any = None, **options: Any) -> None:
+def check(method: str, *arguments: Any, answer: Any = None, protocol: Protocol = "rest", **options: Any) -> None:
     """Ask for something and compare what arrives with it."""
-    calls, found = asked(method, *arguments, answer=answer, **options)
+    calls, found = asked(method, *arguments, answer=answer, protocol=protocol, **options)
     ((name, given, others),) = calls
     assert name == method
-    assert same(given, arguments), (given, arguments)
-    assert same(others, options)
+    assert not difference(given, arguments)
+    assert not difference(others, options)
     if not callable(answer):
-        assert same(found, answer), (found, answer)
+        assert not difference(found, answer)
 
 
-@settings(RELAXED, max_examples=60)
+@BOTH
+@settings(RELAXED, max_examples=40)
 @given(st.lists(queries(), min_size=1, max_size=2), answers["hits"])
-def test_queries(given: list[Query], hits: list[Any]) -> None:
-    calls, found = asked("query", NAME, given, answer=[hits] * len(given))
+def test_queries(protocol: Protocol, given: list[Query], hits: list[Any]) -> None:
+    calls, found = asked("query", NAME, given, answer=[hits] * len(given), protocol=protocol)
     ((_, (_, arrived), _),) = calls
-    assert same(arrived, given), (arrived, given)
-    assert same(found, [as_asked(hits, query) for query in given])
+    assert not difference(arrived, given)
+    assert not difference(found, [as_asked(hits, query) for query in given])
 
 
 def as_asked(points: Any, request: Any) -> Any:
@@ -91,75 +98,100 @@ def as_asked(points: Any, request: Any) -> Any:
     ]
 
 
-@settings(RELAXED, max_examples=60)
+@BOTH
+@settings(RELAXED, max_examples=40)
 @given(group_queries(), answers["groups"])
-def test_groups(given: Any, groups: Any) -> None:
-    calls, found = asked("query_groups", NAME, given, answer=groups)
+def test_groups(protocol: Protocol, given: Any, groups: Any) -> None:
+    calls, found = asked("query_groups", NAME, given, answer=groups, protocol=protocol)
     ((_, (_, arrived), _),) = calls
-    assert same(arrived, given), (arrived, given)
+    assert not difference(arrived, given)
     lookups = ScrollRequest(with_payload=given.lookup_with_payload, with_vectors=given.lookup_with_vectors)
     for got, group in zip(found, groups, strict=True):
         assert got.id == group.id
-        assert same(got.hits, as_asked(group.hits, given.query))
-        assert same([got.lookup], as_asked([group.lookup], lookups) if group.lookup else [None])
+        assert not difference(got.hits, as_asked(group.hits, given.query))
+        assert not difference([got.lookup], as_asked([group.lookup], lookups) if group.lookup else [None])
 
 
+@BOTH
 @RELAXED
 @given(facets(), answers["facet"])
-def test_facets(given: Any, hits: Any) -> None:
-    check("facet", NAME, given, answer=hits)
+def test_facets(protocol: Protocol, given: Any, hits: Any) -> None:
+    check("facet", NAME, given, answer=hits, protocol=protocol)
 
 
+@BOTH
 @RELAXED
 @given(matrices(), answers["matrix"])
-def test_matrices(given: Any, matrix: Any) -> None:
-    check("matrix", NAME, given, answer=matrix)
+def test_matrices(protocol: Protocol, given: Any, matrix: Any) -> None:
+    check("matrix", NAME, given, answer=matrix, protocol=protocol)
 
 
+@BOTH
 @RELAXED
 @given(scrolls(), answers["page"])
-def test_scrolls(given: Any, page: Any) -> None:
-    calls, found = asked("scroll", NAME, given, answer=page)
+def test_scrolls(protocol: Protocol, given: Any, page: Any) -> None:
+    calls, found = asked("scroll", NAME, given, answer=page, protocol=protocol)
     ((_, (_, arrived), _),) = calls
-    assert same(arrived, given), (arrived, given)
-    assert same(found, Page(as_asked(page.records, given), page.next))
+    assert not difference(arrived, given)
+    assert not difference(found, Page(as_asked(page.records, given), page.next))
 
 
+@BOTH
 @RELAXED
 @given(st.lists(writes(), min_size=1, max_size=3), st.booleans(), answers["write"])
-def test_writes(given: list[Any], wait: bool, result: WriteResult) -> None:
-    calls, found = asked("write", NAME, given, wait=wait, answer=lambda _, operations: [result] * len(operations))
+def test_writes(protocol: Protocol, given: list[Any], wait: bool, result: WriteResult) -> None:
+    calls, found = asked(
+        "write", NAME, given, wait=wait, answer=lambda _, operations: [result] * len(operations), protocol=protocol
+    )
     arrived = [operation for _, (_, operations), _ in calls for operation in operations]
-    assert same(arrived, given), (arrived, given)
+    assert not difference(arrived, given)
     assert {name for name, *_ in calls} == {"write"}
     assert all(options == {"wait": wait} for *_, options in calls)
-    assert same(found, [result] * len(given))
+    assert not difference(found, [result] * len(given))
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        FieldIndex(FieldType.KEYWORD, prefix=False),
+        FieldIndex(FieldType.TEXT, scoring=False),
+        FieldIndex(FieldType.TEXT),
+    ],
+)
+def test_options_that_are_off(index: FieldIndex) -> None:
+    done = WriteResult(0, "completed")
+    calls, _ = asked("write", NAME, [CreateFieldIndex("a", index)], answer=[done])
+    assert calls == [("write", (NAME, [CreateFieldIndex("a", index)]), {"wait": True})]
+
+
+@BOTH
 @RELAXED
 @given(st.lists(st.sampled_from(IDS), unique=True), answers["records"], answers["shards"])
-def test_retrieving(ids: list[Any], found: list[Any], shards: Any) -> None:
+def test_retrieving(protocol: Protocol, ids: list[Any], found: list[Any], shards: Any) -> None:
     found = [msgspec.structs.replace(record, id=id) for id, record in zip(ids, found, strict=False)]
     found = as_asked(found, ScrollRequest(with_vectors=True))
-    check("retrieve", NAME, ids, Select(("a",)), ("image",), shard_keys=shards, answer=found)
+    check("retrieve", NAME, ids, Select(("a",)), ("image",), shard_keys=shards, answer=found, protocol=protocol)
 
 
+@BOTH
 @RELAXED
 @given(st.none() | filters(), st.booleans(), answers["shards"])
-def test_counting(filter: Any, exact: bool, shards: Any) -> None:
-    check("count", NAME, filter, exact=exact, shard_keys=shards, answer=7)
+def test_counting(protocol: Protocol, filter: Any, exact: bool, shards: Any) -> None:
+    check("count", NAME, filter, exact=exact, shard_keys=shards, answer=7, protocol=protocol)
 
 
+@BOTH
 @RELAXED
 @given(collection_specs())
-def test_creating_collections(spec: Any) -> None:
-    check("create_collection", NAME, spec)
+def test_creating_collections(protocol: Protocol, spec: Any) -> None:
+    check("create_collection", NAME, spec, protocol=protocol)
 
 
+@BOTH
 @RELAXED
 @given(collection_patches())
-def test_updating_collections(patch: Any) -> None:
-    check("update_collection", NAME, patch)
+def test_updating_collections(protocol: Protocol, patch: Any) -> None:
+    check("update_collection", NAME, patch, protocol=protocol)
 
 
 @RELAXED
@@ -168,23 +200,25 @@ def test_reports_of_collections(info: Any) -> None:
     """Settings that were not given come back with the values that the API promises, and everything else as it is."""
     _, found = asked("info", NAME, answer=info)
     assert collection_info(found) == collection_info(info)
-    assert same(found.payload_schema, info.payload_schema)
+    assert not difference(found.payload_schema, info.payload_schema)
     for name in ("vectors", "sparse_vectors", "quantization", "strict_mode", "metadata", "payload_memory"):
-        assert same(getattr(found.spec, name), getattr(info.spec, name)), name
+        assert not difference(getattr(found.spec, name), getattr(info.spec, name))
     _, again = asked("info", NAME, answer=found)
-    assert same(again, found)
+    assert not difference(again, found)
 
 
+@BOTH
 @RELAXED
 @given(st.lists(alias_changes(), max_size=3))
-def test_changing_aliases(changes: list[Any]) -> None:
-    check("update_aliases", changes)
+def test_changing_aliases(protocol: Protocol, changes: list[Any]) -> None:
+    check("update_aliases", changes, protocol=protocol)
 
 
+@BOTH
 @RELAXED
 @given(answers["aliases"])
-def test_aliases(aliases: Any) -> None:
-    check("aliases", answer=aliases)
+def test_aliases(protocol: Protocol, aliases: Any) -> None:
+    check("aliases", answer=aliases, protocol=protocol)
 
 
 @RELAXED
@@ -192,7 +226,7 @@ def test_aliases(aliases: Any) -> None:
 def test_background_work(report: Any) -> None:
     _, found = asked("work", NAME, answer=report)
     for part in ("running", "completed"):
-        assert same(getattr(found, part), getattr(report, part))
+        assert not difference(getattr(found, part), getattr(report, part))
     assert [(work.kind, work.points) for work in found.queued] == [(work.kind, work.points) for work in report.queued]
     assert (found.segment, found.points) == (report.segment, report.points)
 

@@ -1,11 +1,11 @@
-"""A caller whose server is in the same process: nothing but bytes of JSON passes between the two."""
+"""A caller whose server is in the same process: nothing but bytes passes between the two."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from quiverdb.database import Database
@@ -18,17 +18,18 @@ from quiverdb.remote.protocol import ResponseError
 from quiverdb.server.calls import Calls
 from quiverdb.server.settings import Settings
 from quiverdb.server.workers import Workers
+from quiverdb.wire import rest, rpc
 from quiverdb.wire.operations import OPERATIONS, Operation
-from quiverdb.wire.rest import arguments_of, decode, encode, request
 
 __all__ = ["Gateway", "GatewayClient", "Loopback"]
 
 
 class Loopback:
-    """Carry operations to a database as REST would, and its answers back."""
+    """Carry operations to a database as REST would, or gRPC where it has them, and its answers back."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, protocol: Literal["rest", "grpc"] = "rest") -> None:
         self._workers = Workers(1)
+        self._grpc = protocol == "grpc"
         self.calls = Calls(database, Settings(), self._workers)
         self.asked: list[str] = []
         self.closed = 0
@@ -36,18 +37,27 @@ class Loopback:
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Any:
         self.asked.append(operation)
         row = OPERATIONS[operation]
-        asked = request(row, arguments)
-        body = None if asked.body is None else decode(asked.body)
-        given = arguments_of(row, _path(row, asked.path), dict(asked.query), body)
+        carry = self._over_grpc if self._grpc and row.rpc is not None else self._over_rest
         try:
-            result = self.calls.call(operation, given)
+            return carry(row, arguments)
         except UnexpectedResponse as error:
             raise ResponseError(error.status_code or 0, error.reason_phrase, error.content, error.headers) from error
         except ResourceExhaustedResponse as error:
             content = json.dumps({"status": {"error": error.message}}).encode()
             headers = {"Retry-After": str(error.retry_after_s)}
             raise ResponseError(429, "Too Many Requests", content, headers) from error
-        return decode(encode(result))
+
+    def _over_rest(self, row: Operation, arguments: Mapping[str, Any]) -> Any:
+        asked = rest.request(row, arguments)
+        body = None if asked.body is None else rest.decode(asked.body)
+        given = rest.arguments_of(row, _path(row, asked.path), dict(asked.query), body)
+        return rest.decode(rest.encode(self.calls.call(row.name, given)))
+
+    def _over_grpc(self, row: Operation, arguments: Mapping[str, Any]) -> Any:
+        asked, kinds = rpc.request_message(row, arguments), rpc.messages_of(row)
+        given = rpc.arguments_of(row, kinds.request.FromString(asked.SerializeToString()))
+        reply = rpc.reply_message(row, self.calls.call(row.name, given), 0.0)
+        return rpc.result_of(row, kinds.reply.FromString(reply.SerializeToString()))
 
     def close(self) -> None:
         self.closed += 1

@@ -10,8 +10,9 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
+import strategies
 from hypothesis import strategies as st
-from strategies import DEGREES, IDS, LATITUDES, NAMES, PATHS, filters, json_values, payloads
+from strategies import DEGREES, IDS, LATITUDES, NAMES, PATHS, filters
 
 from quiverdb.database import AliasChange, ScrollRequest
 from quiverdb.model.collection import (
@@ -86,12 +87,12 @@ __all__ = [
     "collection_infos",
     "collection_patches",
     "collection_specs",
+    "difference",
     "facets",
     "group_queries",
     "matrices",
     "queries",
-    "same",
-    "scrolls",
+        "scrolls",
     "writes",
 ]  # fmt: skip
 
@@ -99,8 +100,8 @@ ids = st.sampled_from(IDS)
 names = st.sampled_from(("", "image", "title"))
 keys = st.sampled_from(PATHS)
 words = st.sampled_from(("a", "b c", "ü"))
-numbers = st.sampled_from((0.0, 0.5, 1.0, -2.25, 3e8, 0.1))
-counts = st.integers(1, 1 << 32)
+numbers = st.sampled_from((0.0, 0.5, 1.0, -2.25, 3e8, 0.125))
+counts = st.integers(1, 1 << 31)
 
 
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -109,6 +110,23 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 def some(strategy: st.SearchStrategy[Any], low: int = 0, high: int = 3) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(strategy, min_size=low, max_size=high).map(tuple)
+
+
+def _fitting(value: Any) -> Any:
+    """Return a JSON value with other integers in place of those that gRPC has no room for."""
+    if isinstance(value, dict):
+        return {key: _fitting(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fitting(item) for item in value]
+    return 7 if type(value) is int and value >= 1 << 63 else value
+
+
+def json_values(depth: int) -> st.SearchStrategy[Any]:
+    return strategies.json_values(depth).map(_fitting)
+
+
+def payloads() -> st.SearchStrategy[dict[str, Any]]:
+    return strategies.payloads().map(_fitting)
 
 
 _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
@@ -215,7 +233,9 @@ def expressions(draw: st.DrawFn, depth: int = 2) -> Expression:
     if not depth:
         return draw(_leaves())
     inner = expressions(depth - 1)
-    scales = st.fixed_dictionaries({"scale": st.sampled_from((0.5, 1.0, 7.0)), "midpoint": st.sampled_from((0.1, 0.5))})
+    scales = st.fixed_dictionaries(
+        {"scale": st.sampled_from((0.5, 1.0, 7.0)), "midpoint": st.sampled_from((0.125, 0.5))}
+    )
     zeros = st.fixed_dictionaries({"by_zero_default": maybe(numbers)})
     one = ("neg", "abs", "sqrt", "exp", "log10", "ln", "acosh")
     decays = ("exp_decay", "gauss_decay", "lin_decay")
@@ -363,10 +383,15 @@ vector_specs = but(VectorSpec, quantization=maybe(quantizations))
 vector_patches = but(VectorPatch, quantization=st.one_of(st.none(), st.just("disabled"), quantizations))
 _later = dict.fromkeys(("hnsw", "quantization", "on_disk", "memory", "full_scan_threshold"), st.none())
 _objects = st.dictionaries(words, json_values(1), max_size=2)
+_settings_of = st.dictionaries(words, json_values(1), min_size=1, max_size=2)
 
 
 def _field_indexes() -> st.SearchStrategy[FieldIndex]:
-    """Return indexes of every type with the options that it has."""
+    """Return indexes of every type with the options that it has.
+
+    Over gRPC nobody can tell some options that are off from those that were not given, and a text index has a
+    tokenizer in any case.
+    """
     shared = {"on_disk", "memory", "enable_hnsw", "nested"}
     options = {
         FieldType.KEYWORD: {"is_tenant", "prefix"},
@@ -383,19 +408,17 @@ def _field_indexes() -> st.SearchStrategy[FieldIndex]:
     special = {
         "stopwords": st.builds(Stopwords, some(st.sampled_from(("english", "german"))), some(words)),
         "stemmer": st.sampled_from(("none", "english", "turkish")),
-        "scoring": st.booleans(),
+        "scoring": st.just(True),
+        "prefix": st.just(True),
     }
-    kinds = [
-        st.builds(
-            FieldIndex,
-            st.just(kind),
-            **{
-                name: maybe(special[name] if name in special else of(hints[name]))
-                for name in sorted(shared | options.get(kind, set()))
-            },
-        )
-        for kind in FieldType
-    ]
+    tokenizers = {FieldType.TEXT: {"tokenizer": st.sampled_from(("prefix", "whitespace", "word", "multilingual"))}}
+    kinds = []
+    for kind in FieldType:
+        given = {
+            name: maybe(special[name] if name in special else of(hints[name]))
+            for name in sorted(shared | options.get(kind, set()))
+        }
+        kinds.append(st.builds(FieldIndex, st.just(kind), **{**given, **tokenizers.get(kind, {})}))
     return st.one_of(*kinds, st.builds(FieldIndex, st.sampled_from(FieldType), st.just(True)))
 
 
@@ -451,7 +474,7 @@ def collection_specs(**fields: Any) -> st.SearchStrategy[CollectionSpec]:
         "quantization": maybe(quantizations),
         "wal": maybe(settings(WalSpec)),
         "strict_mode": maybe(strict_modes),
-        "metadata": maybe(_objects),
+        "metadata": maybe(_settings_of),
     }
     return but(CollectionSpec, **{**given, **_unsettable, **fields})
 
@@ -464,7 +487,7 @@ def collection_patches() -> st.SearchStrategy[CollectionPatch]:
         sparse_vectors=_named_sparse,
         quantization=st.one_of(st.none(), st.just("disabled"), quantizations),
         strict_mode=maybe(strict_modes),
-        metadata=maybe(_objects),
+        metadata=maybe(_settings_of),
     )
 
 
@@ -475,7 +498,12 @@ def alias_changes() -> st.SearchStrategy[AliasChange]:
 # Answers
 
 _moments = st.integers(0, 2_000_000_000).map(float)
-_shown_vectors = maybe(st.dictionaries(st.sampled_from((*NAMES, "indices", "values")), vectors, max_size=3))
+_shown_vectors = maybe(
+    st.dictionaries(st.sampled_from((*NAMES, "indices", "values")), vectors, max_size=3).filter(
+        lambda found: not isinstance(found.get(""), SparseVector)
+    )
+)
+"""A sparse vector has a name."""
 _order_values = st.sampled_from((None, None, 3, 2.5, 1577836800500000))
 _shown = {
     "payload": maybe(payloads()),
@@ -537,21 +565,31 @@ answers: dict[str, st.SearchStrategy[Any]] = {
 """What each kind of question may be answered."""
 
 
-def same(one: Any, other: Any) -> bool:
-    """Compare by type and value: structs field by field, arrays as arrays; lists and tuples are alike."""
+def difference(one: Any, other: Any, place: str = "") -> str:
+    """Tell where two values first differ by type or value; nothing if they do not.
+
+    Structs are compared field by field, arrays as arrays; lists and tuples are alike.
+    """
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return np.shape(one) == np.shape(other) and bool(np.all(np.asarray(one) == np.asarray(other)))
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, DatetimeRange):
-        return _bounded(one) == _bounded(other)
-    if isinstance(one, msgspec.Struct):
-        return all(same(getattr(one, name), getattr(other, name)) for name in one.__struct_fields__)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    return bool(one == other)
+        equal = np.shape(one) == np.shape(other) and bool(np.all(np.asarray(one) == np.asarray(other)))
+    elif isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        return _first(place, dict(enumerate(one)), dict(enumerate(other)))
+    elif type(one) is not type(other):
+        equal = False
+    elif isinstance(one, DatetimeRange):
+        equal = _bounded(one) == _bounded(other)
+    elif isinstance(one, msgspec.Struct):
+        return _first(f"{place}{type(one).__name__}", msgspec.structs.asdict(one), msgspec.structs.asdict(other))
+    elif isinstance(one, dict) and one.keys() == other.keys():
+        return _first(place, one, other)
+    else:
+        equal = bool(one == other)
+    return "" if equal else f"{place}: {one!r} instead of {other!r}"
+
+
+def _first(place: str, one: dict[Any, Any], other: dict[Any, Any]) -> str:
+    found = (difference(value, other[key], f"{place}[{key!r}].") for key, value in one.items())
+    return next(filter(None, found), "")
 
 
 def _bounded(dates: DatetimeRange) -> DatetimeRange:

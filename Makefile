@@ -13,7 +13,7 @@ PYTEST ?= -n 2 --dist loadfile --durations=10
 EXAMPLES ?= 2000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format bench soak go clean
+.PHONY: demo test lint format bench soak fuzz go clean
 
 demo: $(VENV)/.installed
 	$(BIN)/quiverdb demo $(ARGS)
@@ -36,6 +36,10 @@ bench: $(VENV)/.bench
 # The random tests with many more examples, new ones on each run.
 soak: $(VENV)/.test
 	QUIVERDB_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST) --timeout=0 tests $(ARGS)
+
+# Requests to the server, made up by its description.
+fuzz: $(VENV)/.test
+	QUIVERDB_EXAMPLES=100 $(BIN)/python -m pytest $(PYTEST) --timeout=0 tests/server/test_openapi.py tests/server/test_bodies.py $(ARGS)
 
 go: $(VENV)/.test
 	$(BIN)/python tests/go/run.py

@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -23,9 +24,11 @@ from quiverdb.errors import (
 )
 from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.remote.protocol import ResponseError, TransportError
+from quiverdb.server.calls import ALL
 from quiverdb.server.failures import failure
-from quiverdb.server.serving import serving
+from quiverdb.server.serving import Server, serving
 from quiverdb.server.settings import Service, Settings, Storage
+from quiverdb.wire.rest import path_arguments
 
 DOCS = {"vectors": {"size": 2, "distance": "Dot"}}
 
@@ -85,6 +88,15 @@ def test_a_scroll_ends_with_null(http: httpx.Client) -> None:
     last = http.post("/collections/docs/points/scroll", json={"limit": 7, "offset": 7}).json()["result"]
     assert last["next_page_offset"] is None
     assert len(last["points"]) == 3
+
+
+@pytest.mark.parametrize("operation", sorted(ALL))
+def test_every_argument_of_the_tables_is_taken(server: Server, operation: str) -> None:
+    """What fails for other reasons than a ``TypeError`` has got through."""
+    row = ALL[operation]
+    arguments: dict[str, Any] = dict.fromkeys((*row.body, *row.query, *path_arguments(row.path)), "x")
+    with suppress(ValueError, QuiverError):
+        server.core.calls.call(operation, arguments)
 
 
 def test_one_point_is_found_by_its_id(http: httpx.Client) -> None:

@@ -25,8 +25,9 @@ class Application:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.routes = (*operation_routes(core), *service_routes(core), *snapshot_routes(core))
         self.router: Router[Route] = Router()
-        for route in (*operation_routes(core), *service_routes(core), *snapshot_routes(core)):
+        for route in self.routes:
             self.router.add(route.method, route.path, route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

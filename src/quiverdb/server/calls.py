@@ -22,6 +22,7 @@ from quiverdb.server.recovery import Fetcher, snapshot_source
 from quiverdb.server.settings import Settings
 from quiverdb.server.workers import Workers
 from quiverdb.wire.operations import LEGACY, OPERATIONS, Operation
+from quiverdb.wire.rest import path_arguments
 
 __all__ = ["ALL", "Calls", "data_folder", "required"]
 
@@ -79,7 +80,9 @@ class Calls:
             raise RefusedError(f"Service unavailable: {notice}", status=_UNAVAILABLE)
         if operation in GROWING:
             self.quotas.check()
-        result = _whole(ALL[operation].taken, self._methods[operation](**arguments))
+        without = _meaningless(operation)
+        given = {name: value for name, value in arguments.items() if name not in without} if without else arguments
+        result = _whole(ALL[operation].taken, self._methods[operation](**given))
         if access.everywhere is None and operation in _SHOWN:
             _SHOWN[operation](result, access)
         return result
@@ -137,6 +140,14 @@ def required(operation: str) -> Mapping[str, str]:
         for argument, field in ALL[operation].body.items()
         if parameters[argument].default is Parameter.empty
     }
+
+
+@cache
+def _meaningless(operation: str) -> frozenset[str]:
+    """Return the arguments that clients of other languages send, and that ours has no parameters for."""
+    row = ALL[operation]
+    known = {*row.body, *row.query, *row.left_out, *path_arguments(row.path)}
+    return frozenset(known - signature(getattr(QdrantClient, operation)).parameters.keys())
 
 
 def version_info() -> models.VersionInfo:

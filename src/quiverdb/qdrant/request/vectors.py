@@ -90,7 +90,8 @@ def _from_object(value: Any) -> VectorValue:
 def _sparse(indices: Any, values: Any) -> SparseVector:
     """Check a sparse vector and put its indices into order."""
     try:
-        positions, weights = np.asarray(indices), np.asarray(values, dtype=_float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+            positions, weights = np.asarray(indices), np.asarray(values, dtype=_float32)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"not a sparse vector: {error}", field="vector") from error
     if positions.shape != weights.shape or positions.ndim != 1:

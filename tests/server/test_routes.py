@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rest_routes import FACTS, NAMES, ROUTES
 
 from quiverdb.server.access import NEEDS
 from quiverdb.server.routing import MethodError, PathError, Router
 from quiverdb.server.serving import Server
-from quiverdb.wire.operations import LEGACY
-
-FACTS = json.loads((Path(__file__).parent / "facts_routes.json").read_text())
-"""Method, path and names in the query string of each documented route."""
-ROUTES = [*((fact["method"], fact["path"]) for fact in FACTS), *((old.method, old.path) for old in LEGACY.values())]
-NAMES = {
-    "collection_name": "docs", "shard_id": "0", "id": "7", "peer_id": "1", "snapshot_name": "x.snapshot",
-    "vector_name": "v", "field_name": "f",
-}  # fmt: skip
 
 
 def test_the_facts_are_complete() -> None:

@@ -22,6 +22,7 @@ from quiverdb.errors import (
     StorageError,
     UnsupportedError,
 )
+from quiverdb.model.collection import CollectionSpec
 from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.remote.protocol import ResponseError, TransportError
 from quiverdb.server.calls import ALL
@@ -312,7 +313,18 @@ def test_recovery_mode_leaves_little() -> None:
         answer = http.post("/collections/docs/points/count", json={})
         assert answer.status_code == 503
         assert "out of memory" in error_of(answer)
-        assert http.get("/collections").status_code == 200
+        form = {"files": {"snapshot": b"x"}}
+        for method, path, body in (
+            ("POST", "/collections/docs/snapshots/upload", form),
+            ("POST", "/collections/docs/shards/0/snapshots/upload", form),
+            ("GET", "/collections/docs/shards/0/snapshot", {}),
+            ("GET", "/collections/docs/points/1", {}),
+        ):
+            answer = http.request(method, path, **body)
+            assert (answer.status_code, error_of(answer)) == (503, "Service unavailable: out of memory")
+        database.create_collection("docs", CollectionSpec())
+        for path in ("/collections", "/telemetry?details_level=3", "/metrics", "/quotas", "/readyz", "/issues"):
+            assert http.get(path).status_code == 200
         assert http.delete("/collections/docs").status_code == 200
 
 

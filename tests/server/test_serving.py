@@ -100,7 +100,7 @@ def test_writes_do_not_hold_up_reads() -> None:
 def test_a_taken_port_is_told() -> None:
     with EngineDatabase.open(":memory:") as database, serving(database) as server:
         settings = Settings(service=Service(http_port=server.port, grpc_port=None))
-        with pytest.raises(OSError, match="in use"), serving(database, settings):
+        with pytest.raises(OSError, match=rf"{server.port}: .*in use"), serving(database, settings):
             pass
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quiverdb import server
 from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.server.auth import Authenticator
 from quiverdb.server.settings import Service, Settings, Storage, is_loopback
 from quiverdb.server.sources import FLAGS, IGNORED, _known, load_settings
 
@@ -211,9 +214,9 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     assert load(file=written(tmp_path, "s.yaml", "")) == Settings()
 
 
-LOOPBACK = ["127.0.0.1", "127.8.9.10", "localhost", "LOCALHOST", "::1", "[::1]", "::ffff:127.0.0.1", "0:0:0:0:0:0:0:1"]
+LOOPBACK = ["127.0.0.1", "127.8.9.10", "localhost", "LOCALHOST", "::1", "::ffff:127.0.0.1", "0:0:0:0:0:0:0:1"]
 PUBLIC = [
-    "0.0.0.0", "::", "[::]", "10.0.0.1", "192.168.1.1", "localhost.evil", "127.0.0.1.evil.example", "127.1",
+    "0.0.0.0", "::", "10.0.0.1", "192.168.1.1", "localhost.evil", "127.0.0.1.evil.example", "127.1",
     "0x7f000001", "2130706433", "localhost.", "example.org", "::ffff:10.0.0.1", "fe80::1", "notlocalhost", "127.0.0.1 ",
     "127.0.0.01",
 ]  # fmt: skip
@@ -282,10 +285,33 @@ def test_a_cluster_is_not_supported() -> None:
 
 def test_short_keys_for_tokens_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "quiverdb.server"):
-        load({"api_key": "x" * 32, "service.jwt_rbac": True})
+        Authenticator(Service(api_key="x" * 32, jwt_rbac=True), lambda _: False)
         assert not caplog.records
-        load({"api_key": "x" * 31, "service.jwt_rbac": True})
+        Authenticator(Service(api_key="x" * 31, jwt_rbac=True), lambda _: False)
     assert "32 bytes" in caplog.text
+
+
+def test_an_address_is_given_without_brackets() -> None:
+    with pytest.raises(InvalidInputError, match="without brackets"):
+        load({"host": "[::1]"})
+
+
+KEYS = sorted(_known())
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_setting_does_something(key: str) -> None:
+    name = key.rpartition(".")[2]
+    used = re.compile(rf'\.{name}\b|"{name}"')
+    folder = Path(server.__file__).parent
+    readers = {*folder.glob("*.py"), folder.parent / "cli/serve.py"} - {folder / "sources.py"}
+    assert any(used.search(path.read_text()) for path in readers)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_setting_is_documented(key: str) -> None:
+    table = (Path(__file__).parents[2] / "docs/server.md").read_text()
+    assert f"`{key}`" in table
 
 
 def test_empty_keys_are_none() -> None:

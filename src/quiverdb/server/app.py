@@ -64,4 +64,5 @@ class Application:
         request = Request(scope, receive, path, FULL)
         request.access = await self._core.access(request.headers)
         request.access.require(route.name, path.get("collection_name"))
+        self._core.calls.check_mode(route.name)
         return route, request

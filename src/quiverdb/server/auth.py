@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -29,6 +30,10 @@ __all__ = ["Authenticator", "ValueExists", "exists_in"]
 LEEWAY = 30
 """Seconds that clocks may differ by."""
 MAX_CREDENTIAL = 64 * 1024
+TOKEN_KEY_BYTES = 32
+"""A key that signs tokens should not be shorter than the hash that it is mixed into."""
+
+_log = logging.getLogger("quiverdb.server")
 
 _MISSING = "Must provide an API key or an Authorization bearer token"
 _INVALID = "Invalid API key or JWT"
@@ -84,6 +89,8 @@ class Authenticator:
         self._writers = _digests(service.api_key, service.alt_api_key)
         self._readers = _digests(service.read_only_api_key)
         self._signers = tuple(map(key_bytes, service.signing_keys))
+        if any(len(key) < TOKEN_KEY_BYTES for key in self._signers):
+            _log.warning("a key that signs tokens should have %d bytes or more", TOKEN_KEY_BYTES)
         self._verifier = _verifier() if self._signers else None
         self._value_exists = value_exists
 
@@ -214,7 +221,7 @@ def _verifier() -> PyJWS:
     from jwt.algorithms import HMACAlgorithm
 
     class AnyLength(HMACAlgorithm):
-        def check_key_length(self, key: Any) -> str | None:  # noqa: ARG002 — check_settings says so once
+        def check_key_length(self, key: Any) -> str | None:  # noqa: ARG002 — Authenticator says so once
             return None
 
     verifier = PyJWS()

@@ -35,6 +35,8 @@ TITLE = "qdrant - vector search engine"
 _UNAVAILABLE = 503
 _IN_RECOVERY = frozenset((
     "info", "get_collections", "get_aliases", "collection_exists", "delete_collection", "cluster_status",
+    "healthz", "livez", "readyz", "metrics", "telemetry", "get_issues", "clear_issues", "get_quotas", "update_quotas",
+    "openapi",
 ))  # fmt: skip
 """What recovery mode leaves."""
 
@@ -70,14 +72,12 @@ class Calls:
         ``None`` tells that the work goes on (``wait=False``). Raise what ``QdrantClient`` raises, ``RefusedError`` for
         what the caller or the settings do not allow, and ``InvalidInputError`` for a missing argument.
         """
+        access.require(operation, arguments.get("collection_name"), arguments)
         for argument, field in required(operation).items():
             if argument not in arguments:
                 raise InvalidInputError(f"missing field `{field}`", field=argument, fault="body")
-        access.require(operation, arguments.get("collection_name"), arguments)
         check_batch(arguments, self._settings.service)
-        notice = self._settings.storage.recovery_mode
-        if notice is not None and operation not in _IN_RECOVERY:
-            raise RefusedError(f"Service unavailable: {notice}", status=_UNAVAILABLE)
+        self.check_mode(operation)
         if operation in GROWING:
             self.quotas.check()
         without = _meaningless(operation)
@@ -86,6 +86,12 @@ class Calls:
         if access.everywhere is None and operation in _SHOWN:
             _SHOWN[operation](result, access)
         return result
+
+    def check_mode(self, operation: str) -> None:
+        """Raise ``RefusedError`` (503) in recovery mode, which leaves few operations."""
+        notice = self._settings.storage.recovery_mode
+        if notice is not None and operation not in _IN_RECOVERY:
+            raise RefusedError(f"Service unavailable: {notice}", status=_UNAVAILABLE)
 
     def recover_file(self, path: Path, arguments: Mapping[str, Any]) -> bool | None:
         """Make a collection or shard what a snapshot that was uploaded holds; None if that goes on (``wait=False``).

@@ -158,15 +158,19 @@ def _rpc_maker(service: Service) -> Callable[[Core], RpcServer] | None:
 
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that is bound; ``OSError`` if the port is taken or the host not of this machine."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, protocol)
     try:
-        if hasattr(socket, "SO_REUSEADDR"):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except BaseException:
-        listener.close()
-        raise
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if hasattr(socket, "SO_REUSEADDR"):
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        message = f"the server cannot listen on {_target(host, port)}: {error.strerror or error}"
+        raise OSError(error.errno, message) from error
     return listener
 
 

@@ -7,7 +7,6 @@ Keys are those of Qdrant's configuration, with a few of our own: ``service.http_
 from __future__ import annotations
 
 import ipaddress
-import logging
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
@@ -24,10 +23,6 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 MetricsPrefix: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$|^$")]
 
 MEGABYTE = 1024 * 1024
-TOKEN_KEY_BYTES = 32
-"""A key that signs tokens should not be shorter than the hash that it is mixed into."""
-
-_log = logging.getLogger("quiverdb.server")
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +81,6 @@ class Service(_Section, frozen=True, kw_only=True):
     graceful_shutdown_secs: Seconds = 30.0
     slow_query_secs: Seconds | None = None
     """Log requests that take longer."""
-    hardware_reporting: bool = False
     metrics_prefix: MetricsPrefix = ""
 
     @property
@@ -157,7 +151,7 @@ def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
     try:
-        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
@@ -193,13 +187,13 @@ def _check_keys(service: Service) -> None:
         raise _wrong("service.read_only_api_key", "is also a key that may write")
     if service.jwt_rbac and not service.signing_keys:
         raise _wrong("service.jwt_rbac", "needs service.api_key, which tokens are signed with")
-    if any(len(key_bytes(key)) < TOKEN_KEY_BYTES for key in service.signing_keys):
-        _log.warning("a key that signs tokens should have %d bytes or more", TOKEN_KEY_BYTES)
 
 
 def _check_exposure(service: Service) -> None:
     if not service.host:
         raise _wrong("service.host", "is empty: give the address to listen on")
+    if "[" in service.host:
+        raise _wrong("service.host", f"is {service.host}: write the address without brackets")
     if service.keys or service.insecure or is_loopback(service.host):
         return
     raise _wrong(

@@ -60,6 +60,7 @@ IGNORED = (
     "logger",
     "per_collection_metrics_enabled",
     "service.enable_static_content",
+    "service.hardware_reporting",
     "service.hide_jwt_dashboard",
     "service.metrics_port",
     "service.static_content_dir",

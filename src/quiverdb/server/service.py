@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
@@ -19,20 +21,22 @@ from quiverdb.wire.rest import arguments_of, decode
 
 __all__ = ["service_routes"]
 
+_log = logging.getLogger("quiverdb.server")
+
 _POINT = "/collections/{collection_name}/points/{id}"
 _DIGITS = 20
 """As many as a number that is an id can have."""
 _HEALTH = {
     "healthz": "healthz check passed",
     "livez": "healthz check passed",
-    "readyz": "all shards are ready",
 }
 
 
 def service_routes(core: Core) -> Iterator[Route]:
     """Yield the routes."""
     for name, text in _HEALTH.items():
-        yield Route(name, "GET", f"/{name}", _always(Answer(text.encode(), headers=TEXT)))
+        yield Route(name, "GET", f"/{name}", _always(_text(text)))
+    yield Route("readyz", "GET", "/readyz", _readyz(core))
     yield Route("metrics", "GET", "/metrics", _metrics(core))
     yield Route("telemetry", "GET", "/telemetry", _telemetry(core))
     yield Route("get_issues", "GET", "/issues", _always(bare({"issues": []})))
@@ -46,6 +50,25 @@ def service_routes(core: Core) -> Iterator[Route]:
 def _always(answer: Answer) -> Endpoint:
     async def endpoint(_: Request) -> Answer:
         return answer
+
+    return endpoint
+
+
+def _text(told: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return Answer(told.encode(), status, TEXT)
+
+
+def _readyz(core: Core) -> Endpoint:
+    """Tell whether requests can be answered, for which a gateway needs the server behind it."""
+
+    async def endpoint(_: Request) -> Answer:
+        if core.settings.storage.backend is not None:
+            try:
+                await core.workers.run("read", core.database.collection_names)
+            except Exception as error:
+                _log.warning("the backend is not ready: %s", error)
+                return _text("the backend is not ready", HTTPStatus.SERVICE_UNAVAILABLE)
+        return _text("all shards are ready")
 
     return endpoint
 
@@ -89,7 +112,7 @@ def _told(core: Core, level: int, access: Access) -> dict[str, Any]:
     features = dict.fromkeys(("debug", "service_debug_feature", "gpu", "rocksdb", "staging"), False)
     names = access.visible(core.database.collection_names())
     collections: dict[str, Any] = {"number_of_collections": len(names)}
-    if level:
+    if level and settings.storage.recovery_mode is None:
         collections["collections"] = [told for name in names if (told := _collection(core, name)) is not None]
     return {
         "id": core.id,

@@ -134,3 +134,30 @@ def test_without_a_port_the_scheme_decides() -> None:
     assert resolve("https://h", port=None).connect_to == ("h", 443)
     assert resolve("http://h", port=None).connect_to == ("h", 80)
     assert resolve("http://h", port=None).authority == "h"
+
+
+@pytest.mark.parametrize("name", ["port", "grpc_port"])
+@pytest.mark.parametrize("port", [0, -1, 65536, 99999, "http", 1.5j])
+def test_what_is_no_port(name: str, port: Any) -> None:
+    with pytest.raises(InvalidInputError, match=f"{name} must be a number") as caught:
+        resolve("localhost", **{name: port})
+    assert caught.value.field == name
+
+
+def test_a_port_may_come_as_a_text_from_the_environment() -> None:
+    assert resolve("localhost", port="7000", grpc_port="7001") == resolve("localhost", port=7000, grpc_port=7001)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://u:s3cret@h", "https://u:s3cret@h:99999", "http://u:s3cret@", "http://u:s3cret@[h"]
+)
+def test_errors_keep_passwords_secret(url: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        resolve(url)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_prefix_too_many_keeps_passwords_secret() -> None:
+    with pytest.raises(InvalidInputError, match="one too many") as caught:
+        resolve("http://u:s3cret@h/a", prefix="b")
+    assert "s3cret" not in str(caught.value)

@@ -257,9 +257,31 @@ def test_no_such_host(open_transport: Open) -> None:
         open_transport("http://no-such-host.invalid").send(ASK)
 
 
-def test_a_header_that_cannot_be_sent(open_transport: Open) -> None:
-    with HttpServer(echo) as server, pytest.raises((InvalidInputError, TransportError)):
-        open_transport(server.url, headers={"x-mine": "two\nlines"}).send(ASK)
+@pytest.mark.parametrize("given", [{"headers": {"x-mine": "s3cret\n"}}, {"api_key": "s3cret\n", "https": False}])
+@pytest.mark.filterwarnings("ignore:Api key:UserWarning")
+def test_a_header_that_cannot_be_sent(open_transport: Open, given: dict[str, Any]) -> None:
+    with HttpServer(echo) as server, pytest.raises(InvalidInputError) as caught:
+        open_transport(server.url, **given)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [{"x-mine": "s3cret€"}, {"x-mine": 5}, {"two words": "1"}])
+def test_a_header_of_the_moment_that_cannot_be_sent(open_transport: Open, given: dict[str, Any]) -> None:
+    with HttpServer(echo) as server, headers(given), pytest.raises(InvalidInputError) as caught:
+        open_transport(server.url).send(ASK)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Auth token provider:UserWarning")
+def test_a_token_that_cannot_be_sent(open_transport: Open) -> None:
+    with HttpServer(echo) as server, pytest.raises(InvalidInputError) as caught:
+        open_transport(server.url, auth_token_provider=lambda: "s3cret\n").send(ASK)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_an_option_that_no_client_has() -> None:
+    with pytest.raises(TypeError, match="no_such_option"):
+        HttpTransport(resolve("localhost", no_such_option=1))
 
 
 def test_a_closed_transport_says_so(open_transport: Open) -> None:

@@ -12,6 +12,7 @@ from quiverdb.errors import InvalidInputError
 __all__ = ["Address", "resolve"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65535
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=~"
 
 
@@ -86,18 +87,20 @@ def resolve(
     ``InvalidInputError`` for arguments that contradict each other or name no server.
     """
     if url is not None and host is not None:
-        raise InvalidInputError(f"give only one of url and host, not {url!r} and {host!r}", field="url")
+        raise InvalidInputError("give only one of url and host", field="url")
     prefix = "" if not prefix else f"/{prefix.removeprefix('/')}"
     scheme = "https" if (api_key is not None if https is None else https) else "http"
     if url:
         found_scheme, host, found_port, path = _split(url)
         scheme, port = found_scheme or scheme, found_port or port
         if prefix and path:
-            raise InvalidInputError(f"the prefix stands in url={url!r}, so prefix={prefix!r} is one too many")
+            raise InvalidInputError(f"url has the prefix {path!r}, so prefix={prefix!r} is one too many")
         prefix = prefix or path
     else:
         host = _checked_host(host or "localhost")
-    return Address(scheme, host, port, quote(prefix.rstrip("/"), _PATH_CHARACTERS), grpc_port)
+    port = None if port is None else _port("port", port)
+    prefix = quote(prefix.rstrip("/"), _PATH_CHARACTERS)
+    return Address(scheme, host, port, prefix, _port("grpc_port", grpc_port))
 
 
 def _split(url: str) -> tuple[str, str, int | None, str]:
@@ -107,12 +110,29 @@ def _split(url: str) -> tuple[str, str, int | None, str]:
         host, port = parts.hostname, parts.port
         ascii_host = (host or "").encode("ascii" if not host or host.isascii() else "idna").decode()
     except ValueError as error:
-        raise InvalidInputError(f"url={url!r} cannot be read: {error}", field="url") from error
+        raise InvalidInputError(f"{_shown(url)} cannot be read: {error}", field="url") from error
     if parts.scheme not in ("", *_DEFAULT_PORTS):
-        raise InvalidInputError(f"url={url!r} must begin with http:// or https://", field="url")
+        raise InvalidInputError(f"{_shown(url)} must begin with http:// or https://", field="url")
     if not ascii_host:
-        raise InvalidInputError(f"url={url!r} names no host", field="url")
+        raise InvalidInputError(f"{_shown(url)} names no host", field="url")
     return parts.scheme, _bracketed(ascii_host), port, parts.path
+
+
+def _shown(url: str) -> str:
+    """Return a URL as errors show it: without a password, and whatever else stands before or behind the place."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"url={scheme + separator + rest.rpartition('@')[2].partition('?')[0]!r}"
+
+
+def _port(name: str, given: int | str) -> int:
+    """Return the number of a port, which often comes from the environment, as a text."""
+    try:
+        number = int(given)
+    except (TypeError, ValueError):
+        number = 0
+    if not 0 < number <= _LAST_PORT:
+        raise InvalidInputError(f"{name} must be a number from 1 to {_LAST_PORT}, got {given!r}", field=name)
+    return number
 
 
 def _checked_host(host: str) -> str:

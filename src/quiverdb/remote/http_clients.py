@@ -23,9 +23,13 @@ __all__ = ["AsyncClient", "Client", "make_client"]
 
 
 def make_client(kind: str, options: Mapping[str, Any]) -> Callable[[], Any]:
-    """Return what makes clients of class ``kind``: of httpx where an option is an object of httpx, else of httpx2."""
+    """Return what makes clients of class ``kind``: of httpx where an option is an object of httpx, else of httpx2.
+
+    Raise ``TypeError`` for an option that these do not have.
+    """
     libraries = {type(option).__module__.partition(".")[0] for option in options.values()}
     library = import_module("httpx" if "httpx" in libraries else "httpx2")
+    inspect.signature(getattr(library, kind)).bind(**options)
 
     def make() -> Any:
         try:

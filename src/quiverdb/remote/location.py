@@ -51,11 +51,11 @@ def read_location(location: str) -> Location:
     >>> read_location("qdrants://example.com/db?timeout=10")
     Location(url='https://example.com/db', shown='qdrants://example.com/db', options={'timeout': 10.0})
     """
-    parts = urlsplit(location)
     try:
+        parts = urlsplit(location)
         parts.port  # noqa: B018 (it raises)
     except ValueError as error:
-        raise InvalidInputError(f"{location.partition('?')[0]!r} has no port that exists", field="port") from error
+        raise InvalidInputError(f"the host or port of a location cannot be read: {error}", field="location") from error
     if not parts.hostname:
         raise InvalidInputError("a location names a host, as in qdrant://localhost:6333", field="location")
     if "@" in parts.netloc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -13,15 +14,17 @@ import msgspec
 from quiverdb.errors import InvalidInputError
 from quiverdb.remote.address import Address
 from quiverdb.remote.address import resolve as resolve_address
-from quiverdb.remote.headers import USER_AGENT, Pairs, TokenProvider
+from quiverdb.remote.headers import USER_AGENT, Pairs, TokenProvider, checked
 from quiverdb.remote.pool import Limits
 from quiverdb.remote.tls import Cert, Verify
 
-__all__ = ["Settings", "resolve"]
+__all__ = ["Settings", "resolve", "whole_seconds"]
 
 DEFAULT_TIMEOUT = 5.0
 """Seconds."""
 DEFAULT_CHANNELS = 3
+_LONGEST = 10**9
+"""Seconds, which is some decades: more than that, sockets cannot wait."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,10 +97,10 @@ def resolve(
     _warn_of_secrets(address, api_key, auth_token_provider)
     pool_size = None if pool_size is None else max(1, pool_size)
     _warn_of_headers(headers or {}, api_key, grpc_options or {})
-    given = _lowered(headers or {}) | ({} if api_key is None else {"api-key": api_key})
+    given = checked(headers or {}) | ({} if api_key is None else checked({"api-key": api_key}))
     return Settings(
         address=address,
-        headers=tuple({**_lowered(metadata or {}), **given, "user-agent": USER_AGENT}.items()),
+        headers=tuple({**checked(metadata or {}), **given, "user-agent": USER_AGENT}.items()),
         metadata=tuple((name, value) for name, value in given.items() if name != "user-agent"),
         token_provider=auth_token_provider,
         timeout=DEFAULT_TIMEOUT if timeout is None else _seconds(timeout),
@@ -113,14 +116,22 @@ def resolve(
     )
 
 
-def _seconds(timeout: float) -> float:
-    if not timeout > 0 or timeout == math.inf:
+def whole_seconds(timeout: float) -> int:
+    """Return a timeout in whole seconds, which are all that servers know; ``InvalidInputError`` for what is none.
+
+    >>> whole_seconds(0.5)
+    1
+    """
+    if not isinstance(timeout, Real) or isinstance(timeout, bool) or not 0 <= timeout <= _LONGEST:
         raise InvalidInputError(f"timeout must be a number of seconds, got {timeout!r}", field="timeout")
-    return float(math.ceil(timeout))
+    return math.ceil(timeout)
 
 
-def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def _seconds(timeout: float) -> float:
+    seconds = whole_seconds(timeout)
+    if not seconds:
+        raise InvalidInputError(f"timeout must be more than 0 seconds, got {timeout!r}", field="timeout")
+    return float(seconds)
 
 
 def _limits(limits: Any, pool_size: int | None) -> Limits:

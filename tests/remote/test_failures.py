@@ -99,7 +99,10 @@ def test_wrong_requests_keep_what_is_wrong_with_them(fault: Fault) -> None:
     assert (again.status_code, again.content) == (first.status_code, first.content)
 
 
-@pytest.mark.parametrize(("headers", "wait"), [({"Retry-After": "3"}, 3.0), ({"retry-after": "1"}, 1.0), ({}, None)])
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [({"retry-after": "1.5"}, 1.5), ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, None), ({}, None)],
+)
 def test_too_many_requests(headers: dict[str, str], wait: float | None) -> None:
     error = raised(ResponseError(429, "", told("Rate limiting exceeded: Read rate limit"), headers))
     assert isinstance(error, RateLimitedError)

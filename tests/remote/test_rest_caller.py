@@ -93,6 +93,15 @@ def test_the_timeout_of_a_call_is_rounded_up(open_caller: Connect) -> None:
 
     with HttpServer(slow) as server:
         assert open_caller(server.url).call("count", {**COUNT, "timeout": 0.1}) == {"count": 3}
+        assert server.seen[0].target.endswith("?timeout=1")
+
+
+@pytest.mark.parametrize("timeout", ["3", float("nan"), float("inf"), -1, True, 10**12])
+def test_what_is_no_timeout(open_caller: Connect, timeout: Any) -> None:
+    with HttpServer(ok) as server:
+        with pytest.raises(InvalidInputError, match="timeout must be a number of seconds"):
+            open_caller(server.url).call("count", {**COUNT, "timeout": timeout})
+        assert not server.seen
 
 
 def test_a_question_whose_answer_was_lost_is_asked_again(open_caller: Connect) -> None:
@@ -114,6 +123,7 @@ def test_not_where_the_caller_does_not_want_it(open_caller: Connect) -> None:
     ("operation", "arguments"),
     [
         ("create_snapshot", {"collection_name": "c"}),
+        ("batch_update_points", {"collection_name": "c", "update_operations": []}),
         ("create_collection", {"collection_name": "c", "vectors_config": {"size": 2, "distance": "Dot"}}),
         ("cluster_collection_update", {"collection_name": "c", "cluster_operation": {}}),
     ],

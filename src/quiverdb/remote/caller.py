@@ -6,7 +6,6 @@ Over gRPC, operations that the protocol lacks go over REST.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +15,7 @@ from quiverdb.remote.http import AsyncHttpTransport, HttpTransport
 from quiverdb.remote.multipart import FileForm
 from quiverdb.remote.protocol import ResponseError, TransportError
 from quiverdb.remote.retry import USUAL, Retry
+from quiverdb.remote.settings import whole_seconds
 from quiverdb.wire import rest
 from quiverdb.wire.http_message import Reply
 from quiverdb.wire.operations import LEGACY, OPERATIONS, Operation
@@ -39,15 +39,19 @@ def _operation(name: str) -> Operation:
 
 def _repeatable(operation: Operation) -> bool:
     """Tell whether an operation may be carried out twice: it reads, or leaves points as the first time did."""
+    if operation.path.endswith("/points/batch"):
+        return False  # its first step may find points by what a later one changes
     return operation.method == "GET" or operation.access == "read" or "/points" in operation.path
 
 
-def _timeout(operation: Operation, arguments: Mapping[str, Any]) -> float | None:
-    """Return how long to wait for an answer: after a write that takes too long, servers still have something to say."""
+def _timed(operation: Operation, arguments: Mapping[str, Any]) -> tuple[Mapping[str, Any], float | None]:
+    """Return arguments with a timeout as servers take it, and for how long to wait: a bit longer than the server."""
     timeout = arguments.get("timeout")
-    if timeout is None or timeout <= 0:  # which the server refuses
-        return None
-    return float(math.ceil(timeout) + (0 if operation.access == "read" else _GRACE))
+    if timeout is None:
+        return arguments, None
+    seconds = whole_seconds(timeout)
+    wait = None if not seconds else float(seconds + (0 if operation.access == "read" else _GRACE))  # servers refuse 0
+    return {**arguments, "timeout": seconds}, wait
 
 
 _GRACE = 5
@@ -122,7 +126,8 @@ class RestCaller:
 
         A ``form`` is sent as the body.
         """
-        request, timeout = rest.request(row, arguments), _timeout(row, arguments)
+        arguments, timeout = _timed(row, arguments)
+        request = rest.request(row, arguments)
 
         def ask() -> Reply:
             if form is not None:
@@ -165,7 +170,8 @@ class AsyncRestCaller:
         form: FileForm | None = None,
     ) -> Reply:
         """Return the answer to an operation; see ``RestCaller.ask``."""
-        request, timeout = rest.request(row, arguments), _timeout(row, arguments)
+        arguments, timeout = _timed(row, arguments)
+        request = rest.request(row, arguments)
 
         async def ask() -> Reply:
             if form is not None:
@@ -187,13 +193,14 @@ class _Procedure:
     def __init__(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
         from quiverdb.wire import rpc
 
+        arguments, timeout = _timed(operation, arguments)
         self._operation = operation
         self._read = rpc.result_of
         self.terms = (
             f"/qdrant.{operation.rpc}",
             rpc.request_bytes(operation, arguments),
             rpc.messages_of(operation).reply,
-            _timeout(operation, arguments),
+            timeout,
         )
 
     def result(self, reply: Any) -> Any:

@@ -20,6 +20,7 @@ from quiverdb.errors import (
     UnsupportedError,
 )
 from quiverdb.remote.protocol import ResponseError, TransportError
+from quiverdb.remote.retry import retry_after
 
 __all__ = ["error_of", "strange_answer"]
 
@@ -135,8 +136,7 @@ def _refused(error: ResponseError, message: str, operation: str, url: str) -> Qu
 
 
 def _limited(error: ResponseError, message: str, _: str, __: str) -> QuiverError:
-    wait = next((text for name, text in error.headers.items() if name.lower() == "retry-after"), None)
-    return RateLimitedError(message, retry_after=None if wait is None else float(wait))
+    return RateLimitedError(message, retry_after=retry_after(error.headers))
 
 
 def _unsupported(_: ResponseError, message: str, operation: str, url: str) -> QuiverError:

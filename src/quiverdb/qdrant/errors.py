@@ -126,7 +126,10 @@ class _ApiErrors:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if isinstance(exc, ResponseError | TransportError):
-            raise _failed(exc) from exc.__cause__
+            raised, cause = _failed(exc), exc.__cause__
+            if raised is cause:  # which shall not lead back to itself
+                exc.__cause__ = exc.__context__ = cause = None
+            raise raised from cause
         if exc_type is not None and (response := unexpected_response(exc)) is not None:
             raised = _raised(response)
             if (uploaded := getattr(exc, "uploaded", None)) is not None:

@@ -93,6 +93,11 @@ def then(change: Ask, look: Ask = points_of) -> Ask:
     return lambda client: (change(client), look(client))
 
 
+def indexed(key: str, kind: m.PayloadSchemaType, ask: Ask) -> Ask:
+    """Ask for what servers answer only from an index."""
+    return lambda client: (client.create_payload_index(NAME, key, kind), ask(client))[1]
+
+
 def described(client: Any, name: str = NAME) -> Any:
     """What the local mode tells of a collection besides constants."""
     info = client.get_collection(name)
@@ -225,7 +230,7 @@ CASES: dict[str, Case] = {
     ),
     "delete_vector_name": Case(then(lambda c: c.delete_vector_name(NAME, "s"))),
     "delete_vectors": Case(then(lambda c: c.delete_vectors(NAME, ["d"], [1, 2]))),
-    "facet": Case(lambda c: c.facet(NAME, "k")),
+    "facet": Case(indexed("k", m.PayloadSchemaType.KEYWORD, lambda c: c.facet(NAME, "k"))),
     "get_aliases": Case(then(aliased, lambda c: c.get_aliases())),
     "get_collection": Case(described),
     "get_collection_aliases": Case(then(aliased, lambda c: c.get_collection_aliases(NAME))),
@@ -282,7 +287,13 @@ CASES: dict[str, Case] = {
     "recreate_collection": Case(then(renewed, described)),
     "remove_peer": Case(lambda c: c.remove_peer(1), elsewhere=ONE_NODE),
     "retrieve": Case(lambda c: c.retrieve(NAME, [5, 1, 77], with_vectors=["s"])),
-    "scroll": Case(lambda c: (c.scroll(NAME, LOW, limit=3), c.scroll(NAME, order_by="n", limit=5))),
+    "scroll": Case(
+        indexed(
+            "n",
+            m.PayloadSchemaType.INTEGER,
+            lambda c: (c.scroll(NAME, LOW, limit=3), c.scroll(NAME, order_by="n", limit=5)),
+        )
+    ),
     "search_matrix_offsets": Case(lambda c: c.search_matrix_offsets(NAME, using="d", sample=12, limit=2)),
     "search_matrix_pairs": Case(lambda c: c.search_matrix_pairs(NAME, using="d", sample=12, limit=2)),
     "set_payload": Case(then(lambda c: c.set_payload(NAME, {"a": {"b": 1}, "k": None}, LOW))),

@@ -16,6 +16,7 @@ from quiverdb.errors import InvalidInputError, RefusedError
 from quiverdb.qdrant import QdrantClient, models
 from quiverdb.qdrant._connection import API_VERSION
 from quiverdb.server.access import FULL, Access
+from quiverdb.server.indexed import indexed
 from quiverdb.server.limits import check_batch
 from quiverdb.server.quotas import GROWING, Quotas
 from quiverdb.server.recovery import Fetcher, snapshot_source
@@ -58,7 +59,9 @@ class Calls:
         self._workers = workers
         self._fetcher = Fetcher(settings.storage)
         self.quotas = Quotas(data_folder(database))
-        self._client = QdrantClient(database=database)
+        far = settings.storage.backend is not None  # where the rules of that server hold
+        free = far or not settings.service.require_indexes
+        self._client = QdrantClient(database=database if free else indexed(database))
         self._methods: dict[str, Callable[..., Any]] = {
             **{name: getattr(self._client, name) for name in ALL},
             "info": version_info,

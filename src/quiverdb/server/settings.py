@@ -76,6 +76,8 @@ class Service(_Section, frozen=True, kw_only=True):
     max_batch_requests: Positive | None = 10_000
     """How many queries or operations one request may hold."""
 
+    require_indexes: bool = True
+    """Order and count points by payload keys with a suitable index only, as Qdrant does."""
     max_workers: Natural = 0
     """Threads that carry requests out; 0 chooses by the number of cores."""
     graceful_shutdown_secs: Seconds = 30.0

@@ -60,7 +60,11 @@ def test_thresholds_beyond_32_bits_are_infinite() -> None:
     assert to_plain(to_message("QueryPoints", {"score_threshold": -1e300}))["score_threshold"] == -math.inf
 
 
-@pytest.mark.parametrize("payload", [{"a": 2**63}, {"a": "\ud800"}, {"\ud800": 1}, {"a": object()}])
+@pytest.mark.parametrize("payload", [{"a": 2**64}, {"a": -(2**64)}, {"a": "\ud800"}, {"\ud800": 1}, {"a": object()}])
 def test_what_no_payload_can_hold_is_refused(payload: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match=r"64 bits|Unicode|object with fields"):
         to_message("PointStruct", {"payload": payload})
+
+
+def test_integers_without_a_signed_form_become_numbers_as_qdrant_shows_them() -> None:
+    assert to_plain(to_message("Value", 2**64 - 1)) == float(2**64 - 1)

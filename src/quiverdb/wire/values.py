@@ -146,7 +146,9 @@ def write_value(value: Any) -> bytes:
         return b"\x22" + (SHORT[size] if size < 16384 else varint(size)) + text
     if cls is int:
         if not -(2**63) <= value < 2**63:
-            raise WrongValueError(f"expected an integer of 64 bits, got {value}")
+            if not 2**63 <= value < 2**64:
+                raise WrongValueError(f"expected an integer of 64 bits, got {value}")
+            return b"\x11" + double(float(value))  # as Qdrant shows numbers that have no signed form
         return b"\x18" + (SHORT[value] if 0 <= value < 16384 else varint(value))
     if cls is float:
         return b"\x11" + double(value)

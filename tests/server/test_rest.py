@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -144,6 +145,11 @@ def test_one_point_is_found_by_its_id(http: httpx.Client) -> None:
         ("PUT", "/collections/docs/points", {"points": [{"id": 1, "vector": ["a"]}]}, 400, "Wrong input"),
         ("PUT", "/collections/docs/points?wait=maybe", {"points": []}, 400,
          "Deserialize error in query parameters: wait must be true or false, got 'maybe'"),
+        ("PUT", "/collections/docs/points?ordering=any", {"points": []}, 400,
+         "Deserialize error in query parameters: ordering must be weak, medium, strong, got 'any'"),
+        ("POST", "/collections/docs/points/count?consistency=most", {}, 400,
+         "Deserialize error in query parameters: consistency must be a number, majority, quorum, all, got 'most'"),
+        ("POST", "/collections/docs/points/count?timeout=-1", {}, 400, "timeout must be a number, got '-1'"),
         ("GET", "/collections/docs/shards/zero/snapshots", None, 400,
          "Deserialize error in path parameters: shard_id must be a number, got 'zero'"),
         ("PUT", "/collections/a%2Fb", DOCS, 400, "collection name 'a/b' contains '/', which is not allowed"),
@@ -366,3 +372,11 @@ def test_the_answer_of_another_server_is_passed_on() -> None:
     answer = failure(given)
     assert (answer.status, answer.body) == (418, b"short and stout")
     assert answer.headers == ((b"content-type", b"text/plain"),)
+
+
+def test_nobody_writes_lines_of_their_own_into_the_log(http: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "quiverdb.server"):
+        http.get("/collections%0aERROR all is lost")
+        http.get("/healthz")  # answered after the line before it was written
+    assert "/collections%0aERROR" in caplog.text
+    assert not any("\n" in record.getMessage() for record in caplog.records)

@@ -84,8 +84,6 @@ class Access(msgspec.Struct, frozen=True):
     everywhere: Literal["r", "m"] | None
     """Access to all there is; ``None`` for whoever has ``grants`` only."""
     grants: Mapping[str, Grant] = {}
-    subject: str | None = None
-    """Whom a token was given to, for the log."""
 
     def require(self, operation: str, collection: str | None = None, request: object = None) -> None:
         """Raise ``RefusedError`` (403) unless the caller may carry out an operation.

@@ -41,7 +41,7 @@ class Application:
             label = route.label
             answer: Response = await route.endpoint(request)
         except ClientGoneError as error:
-            _log.debug("%s: %s", scope["path"], error)
+            _log.debug("%s: %s", scope["raw_path"].decode("ascii"), error)
             return
         except Exception as error:
             answer = failure(error)
@@ -50,7 +50,8 @@ class Application:
         seconds = perf_counter() - began
         self._core.answered("rest", label, answer.status, seconds)
         if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%s %s: %d in %.1f ms", scope["method"], scope["path"], answer.status, seconds * 1e3)
+            path = scope["raw_path"].decode("ascii")  # in which no line can end
+            _log.debug("%s %s: %d in %.1f ms", scope["method"], path, answer.status, seconds * 1e3)
 
     async def _enter(self, scope: Scope, receive: Receive) -> tuple[Route, Request]:
         """Return the route of a request whose caller may take it."""
@@ -59,10 +60,7 @@ class Application:
         except (PathError, MethodError):
             await self._core.access(headers_of(scope))  # those who are not let in learn of no route either
             raise
-        if is_open(route.name):
-            return route, Request(scope, receive, path, FULL)
-        request = Request(scope, receive, path, FULL)
-        request.access = await self._core.access(request.headers)
-        request.access.require(route.name, path.get("collection_name"))
+        access = FULL if is_open(route.name) else await self._core.access(headers_of(scope))
+        access.require(route.name, path.get("collection_name"))
         self._core.calls.check_mode(route.name)
-        return route, request
+        return route, Request(scope, receive, path, access)

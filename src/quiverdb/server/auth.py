@@ -243,8 +243,8 @@ def _problems(claims: _Claims) -> Iterator[str]:
 
 def _access_of(claims: _Claims) -> Access:
     if isinstance(claims.access, str):
-        return Access(claims.access, subject=claims.subject)
-    return Access(None, {claim.collection: claim.access for claim in claims.access}, claims.subject)
+        return Access(claims.access)
+    return Access(None, {claim.collection: claim.access for claim in claims.access})
 
 
 def _unauthorized(message: str) -> RefusedError:

@@ -7,7 +7,7 @@ from enum import Enum
 from functools import cache
 from string import Formatter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -207,34 +207,55 @@ def body_arguments(operation: Operation, body: Any) -> Iterable[tuple[str, Any]]
             yield argument, value
 
 
+class _Reader(NamedTuple):
+    """Read text, or raise ``ValueError`` for what is not ``wanted``."""
+
+    read: Callable[[str], Any]
+    wanted: str
+
+
 def _flag(text: str) -> bool:
-    if text not in ("true", "false"):
+    return ("false", "true").index(text) == 1
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
         raise ValueError
-    return text == "true"
+    return int(text)
 
 
 def _factor(text: str) -> int | str:
-    return int(text) if text.isdigit() else text
+    return text if text in _CONSISTENCIES else _number(text)
 
 
-_READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType({
-    "wait": _flag,
-    "force": _flag,
-    "timeout": int,
-    "completed_limit": int,
-    "details_level": int,
-    "peer_id": int,
-    "shard_id": int,
-    "consistency": _factor,
-    "with_": lambda text: text.split(","),
+def _ordering(text: str) -> str:
+    return _ORDERINGS[_ORDERINGS.index(text)]
+
+
+_CONSISTENCIES = ("majority", "quorum", "all")
+_ORDERINGS = ("weak", "medium", "strong")
+_TEXT = _Reader(str, "text")
+_FLAG = _Reader(_flag, "true or false")
+_NUMBER = _Reader(_number, "a number")
+_READERS: Mapping[str, _Reader] = MappingProxyType({
+    "wait": _FLAG,
+    "force": _FLAG,
+    "timeout": _NUMBER,
+    "completed_limit": _NUMBER,
+    "details_level": _NUMBER,
+    "peer_id": _NUMBER,
+    "shard_id": _NUMBER,
+    "consistency": _Reader(_factor, f"a number, {', '.join(_CONSISTENCIES)}"),
+    "ordering": _Reader(_ordering, ", ".join(_ORDERINGS)),
+    "with_": _Reader(lambda text: text.split(","), "names"),
 })  # fmt: skip
 """How arguments in paths and query strings are read; those left out are text."""
 
 
 def _read(name: str, text: str, fault: Fault) -> Any:
+    reader = _READERS.get(name, _TEXT)
     try:
-        return _READERS[name](text) if name in _READERS else text
+        return reader.read(text)
     except ValueError:
-        wanted = "true or false" if _READERS[name] is _flag else "a number"
-        message = f"{name.rstrip('_')} must be {wanted}, got {text!r}"
+        message = f"{name.rstrip('_')} must be {reader.wanted}, got {text!r}"
         raise InvalidInputError(message, field=name, fault=fault) from None

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import grpc
 import httpx
 import pytest
+from qdrant_client import QdrantClient, models
 
 import quiverdb
 from quiverdb.engine.database import EngineDatabase
@@ -110,3 +112,22 @@ def test_a_gateway_is_ready_while_the_server_behind_is() -> None:
         assert (answer.status_code, answer.text) == (503, "the backend is not ready")
         assert httpx.get(f"{server.url}/livez").status_code == 200
         assert httpx.get(f"{server.url}/collections", timeout=30).status_code == 503
+
+
+@pytest.mark.parametrize("prefer_grpc", ["true", "false"])
+def test_calls_over_grpc_go_through(prefer_grpc: str) -> None:
+    both = Settings(service=Service(http_port=0, grpc_port=0))
+    with EngineDatabase.open(":memory:") as database, serving(database, both) as behind:
+        place = f"qdrant://127.0.0.1:{behind.port}?grpc_port={behind.ports['grpc']}&prefer_grpc={prefer_grpc}"
+        with quiverdb.open(place) as remote, serving(remote, both) as server:
+            assert server.grpc_target == f"127.0.0.1:{server.ports['grpc']}"
+            client = QdrantClient(url=server.url, grpc_port=server.ports["grpc"], prefer_grpc=True)
+            client.create_collection("docs", models.VectorParams(size=2, distance=models.Distance.DOT))
+            client.upsert("docs", [models.PointStruct(id=i, vector=[i, 1], payload={"n": None}) for i in range(5)])
+            [found] = client.query_points("docs", [1.0, 0.0], limit=1).points
+            assert (found.id, found.score, found.payload) == (4, 4.0, {"n": None})
+            with pytest.raises(grpc.RpcError) as caught:
+                client.query_points("none", [1.0, 0.0])
+            assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+            assert caught.value.details() == "Not found: Collection `none` doesn't exist!"
+            client.close()

@@ -61,7 +61,8 @@ def serve(
         typer.Option(help="Host that snapshots may be fetched from; can be given several times.", show_default=False),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Threads that carry requests out.", show_default="by the number of cores")
+        int | None,
+        typer.Option(help="Threads that read, and as many that write.", show_default="by the number of cores"),
     ] = None,
     set_: Annotated[
         list[str] | None,

@@ -16,7 +16,7 @@ except ImportError as error:
 from quiverdb.server.core import Core
 from quiverdb.server.rpc_handlers import operation_handlers
 from quiverdb.server.rpc_standard import Health, reflection_handlers
-from quiverdb.server.settings import MEGABYTE
+from quiverdb.server.settings import MEGABYTE, authority
 from quiverdb.server.tls import grpc_credentials
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class RpcServer:
 
     def _listen(self, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
         """Return the port that is listened on; ``OSError`` if it is taken or the host not of this machine."""
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        address = authority(host, port)
         try:
             if credentials is None:
                 found: int = self._server.add_insecure_port(address)

@@ -23,7 +23,7 @@ from quiverdb.errors import MissingLibraryError
 from quiverdb.server.app import Application
 from quiverdb.server.core import Core
 from quiverdb.server.protocol import PatientProtocol
-from quiverdb.server.settings import Service, Settings, check_settings
+from quiverdb.server.settings import Service, Settings, authority, check_settings
 from quiverdb.server.tls import tls_context
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Server:
     def url(self) -> str:
         """Where clients find the REST interface."""
         scheme = "http" if self._tls is None else "https"
-        return f"{scheme}://{_target(self.host, self.port)}"
+        return f"{scheme}://{authority(self.host, self.port)}"
 
     @property
     def connections(self) -> int:
@@ -101,7 +101,7 @@ class Server:
     @property
     def grpc_target(self) -> str | None:
         """Where clients find the gRPC interface, if there is one."""
-        return None if self._rpc is None else _target(self.host, self._rpc.port)
+        return None if self._rpc is None else authority(self.host, self._rpc.port)
 
     @property
     def ports(self) -> Mapping[str, int | None]:
@@ -134,11 +134,6 @@ class Server:
         self._socket.close()
 
 
-def _target(host: str, port: int) -> str:
-    """Return a host and port as they stand in a URL."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _rpc_maker(service: Service) -> Callable[[Core], RpcServer] | None:
     """Return what makes the gRPC server on the event loop, or ``None`` if there is to be none.
 
@@ -169,7 +164,7 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        message = f"the server cannot listen on {_target(host, port)}: {error.strerror or error}"
+        message = f"the server cannot listen on {authority(host, port)}: {error.strerror or error}"
         raise OSError(error.errno, message) from error
     return listener
 

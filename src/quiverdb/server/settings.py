@@ -14,7 +14,17 @@ import msgspec
 
 from quiverdb.errors import InvalidInputError, UnsupportedError
 
-__all__ = ["Cluster", "Service", "Settings", "Storage", "Tls", "check_settings", "is_loopback", "key_bytes"]
+__all__ = [
+    "Cluster",
+    "Service",
+    "Settings",
+    "Storage",
+    "Tls",
+    "authority",
+    "check_settings",
+    "is_loopback",
+    "key_bytes",
+]
 
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
@@ -79,7 +89,7 @@ class Service(_Section, frozen=True, kw_only=True):
     require_indexes: bool = True
     """Order and count points by payload keys with a suitable index only, as Qdrant does."""
     max_workers: Natural = 0
-    """Threads that carry requests out; 0 chooses by the number of cores."""
+    """Threads that read, and as many that write; 0 chooses by the number of cores."""
     graceful_shutdown_secs: Seconds = 30.0
     slow_query_secs: Seconds | None = None
     """Log requests that take longer."""
@@ -158,6 +168,15 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback
+
+
+def authority(host: str, port: int) -> str:
+    """Return a host and port as they stand in a URL.
+
+    >>> authority("::1", 6333)
+    '[::1]:6333'
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def key_bytes(key: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from qdrant_client.http import models as official
 from qdrant_client.http.api_client import SyncApis
 
 from quiverdb.engine.database import EngineDatabase
+from quiverdb.errors import CorruptionError
 from quiverdb.server import quotas
 from quiverdb.server.serving import Server, serving
 from quiverdb.server.settings import Service, Settings
@@ -191,3 +193,10 @@ def test_numbers_without_end_are_wrong_input(http: httpx.Client, path: str) -> N
     answer = http.get(path)
     assert answer.status_code in (400, 404)
     assert "error" in answer.json()["status"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"enabled": "perhaps"}'])
+def test_damaged_quotas_are_told_of_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "quotas.json").write_bytes(content)
+    with pytest.raises(CorruptionError, match=r"quotas\.json holds no quotas"):
+        quotas.Quotas(tmp_path)

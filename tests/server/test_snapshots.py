@@ -238,3 +238,12 @@ def test_a_snapshot_is_fetched_from_a_host_that_is_allowed(http: httpx.Client, w
                     break
             assert count(other, "copy") == COUNT
         assert host.seen[0].headers["api-key"] == "secret"
+
+
+def test_a_damaged_upload_tells_nothing_of_folders(tmp_path: Path) -> None:
+    with EngineDatabase.open(tmp_path / "data") as database, serving(database) as server:
+        answer = httpx.post(f"{server.url}/collections/new/snapshots/upload", files={"snapshot": b"x" * 9000})
+        assert answer.status_code == 400
+        assert "is damaged: nothing was changed" in answer.json()["status"]["error"]
+        assert str(tmp_path) not in answer.text
+        assert not any((tmp_path / "data/snapshots").iterdir())

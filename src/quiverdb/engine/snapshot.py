@@ -136,8 +136,9 @@ def blamed_on(path: Path) -> Iterator[None]:
     except (InvalidInputError, UnsupportedError, NotFoundError):
         raise
     except (CorruptionError, FormatError, LookupError, ValueError, TypeError, OverflowError) as error:
-        said = str(error) if isinstance(error, FormatError) else f"snapshot {path} is damaged"
-        raise InvalidInputError(f"{said}: nothing was changed ({error})", field="location") from error
+        reason = str(error).replace(str(path), path.name)  # whoever asks over a wire learns of no folders
+        said = reason if isinstance(error, FormatError) else f"snapshot {path.name} is damaged"
+        raise InvalidInputError(f"{said}: nothing was changed ({reason})", field="location") from error
 
 
 def open_image(

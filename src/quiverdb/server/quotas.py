@@ -12,7 +12,7 @@ import msgspec
 
 from quiverdb.engine.memory import resident_percent
 from quiverdb.engine.storage.files import storage_errors
-from quiverdb.errors import InvalidInputError, RefusedError
+from quiverdb.errors import CorruptionError, InvalidInputError, RefusedError
 from quiverdb.qdrant import models
 from quiverdb.qdrant.request.parse import parse
 from quiverdb.wire.rest import encode
@@ -115,6 +115,11 @@ def _stored(folder: Path | None) -> models.QuotaConfig:
     path = None if folder is None else folder / _FILE
     if path is None or not path.exists():
         return models.QuotaConfig()
-    with storage_errors(path):
-        config: models.QuotaConfig = parse("QuotaConfig", msgspec.json.decode(path.read_bytes()))
+    try:
+        with storage_errors(path):
+            config: models.QuotaConfig = parse("QuotaConfig", msgspec.json.decode(path.read_bytes()))
+    except (msgspec.DecodeError, InvalidInputError) as error:
+        raise CorruptionError(
+            f"{path} holds no quotas ({error}): delete it to serve without", path=str(path)
+        ) from error
     return config

@@ -39,7 +39,7 @@ soak: $(VENV)/.test
 
 # Requests to the server, made up by its description.
 fuzz: $(VENV)/.test
-	QUIVERDB_EXAMPLES=100 $(BIN)/python -m pytest $(PYTEST) --timeout=0 tests/server/test_openapi.py tests/server/test_bodies.py $(ARGS)
+	QUIVERDB_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST) --timeout=0 tests/server/test_openapi.py tests/server/test_bodies.py $(ARGS)
 
 go: $(VENV)/.test
 	$(BIN)/python tests/go/run.py

@@ -20,6 +20,7 @@ class Served:
     process: subprocess.Popen[str]
     port: int
     grpc_port: int | None
+    log: Path
 
     @property
     def url(self) -> str:
@@ -37,23 +38,25 @@ def served(folder: Path, *flags: str, data: str | Path = ":memory:") -> Iterator
     ports = folder / "ports.json"
     ports.unlink(missing_ok=True)
     command = [sys.executable, "-m", "quiverdb", "serve", "--data", str(data), "--port", "0", "--grpc-port", "0"]
-    process = subprocess.Popen([*command, "--ports-file", str(ports), *flags], stderr=subprocess.PIPE, text=True)
+    log = folder / "stderr.txt"
+    with log.open("w") as stderr:  # a pipe that nobody reads would hold up the server once it is full
+        process = subprocess.Popen([*command, "--ports-file", str(ports), *flags], stderr=stderr, text=True)
     try:
-        found = _wait(ports, process)
-        yield Served(process, found["http"], found["grpc"])
+        found = _wait(ports, process, log)
+        yield Served(process, found["http"], found["grpc"], log)
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.wait()
 
 
-def _wait(ports: Path, process: subprocess.Popen[str]) -> dict[str, int]:
+def _wait(ports: Path, process: subprocess.Popen[str], log: Path) -> dict[str, int]:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if ports.exists():
             return json.loads(ports.read_text())
         if process.poll() is not None:
-            message = f"the server ended with {process.returncode}: {process.stderr.read()}"
+            message = f"the server ended with {process.returncode}: {log.read_text()}"
             raise RuntimeError(message)
         time.sleep(0.02)
     raise TimeoutError(process.args)

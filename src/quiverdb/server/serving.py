@@ -201,6 +201,7 @@ def serving(database: Database, settings: Settings = ANYWHERE) -> Iterator[Serve
 
 def run(database: Database, settings: Settings, started: Callable[[Server], None] = lambda _: None) -> None:
     """Serve a database until SIGTERM or SIGINT; ``started`` is told once requests are let in."""
+    _allow_connections()
 
     async def main() -> None:
         server = Server(database, settings)
@@ -215,6 +216,17 @@ def run(database: Database, settings: Settings, started: Callable[[Server], None
 
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(main())
+
+
+def _allow_connections() -> None:
+    """Let this process open as many files, connections among them, as the system allows."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

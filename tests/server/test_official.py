@@ -45,7 +45,7 @@ class Awaited:
 
 
 def synchronous(url: str) -> Any:
-    return qdrant_client.QdrantClient(url=url, timeout=60)
+    return qdrant_client.QdrantClient(url=url, timeout=60, check_compatibility=False)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from serving import served
 
 def test_the_official_client_finds_what_it_stored(tmp_path: Path) -> None:
     with served(tmp_path) as server:
-        client = qdrant_client.QdrantClient(url=server.url)
+        client = qdrant_client.QdrantClient(url=server.url, check_compatibility=False)
         client.create_collection("docs", models.VectorParams(size=2, distance=models.Distance.DOT))
         client.upsert("docs", [models.PointStruct(id=i, vector=[i, 1.0], payload={"n": i}) for i in range(5)])
         found = client.query_points("docs", [1.0, 0.0], limit=2).points

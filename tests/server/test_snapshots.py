@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ def http(server: Server) -> Iterator[httpx.Client]:
 
 def count(http: httpx.Client, collection: str = "docs") -> int:
     return int(http.post(f"/collections/{collection}/points/count", json={}).json()["result"]["count"])
+
+
+def exists(http: httpx.Client, collection: str) -> bool:
+    return bool(http.get(f"/collections/{collection}/exists").json()["result"]["exists"])
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def empty(http: httpx.Client) -> None:
@@ -104,9 +116,7 @@ def test_an_upload_that_nobody_waits_for_is_accepted_and_recovered_later(http: h
     answer = http.post("/collections/later/snapshots/upload?wait=false", files=form(content))
     assert answer.status_code == 202
     assert answer.json()["status"] == "accepted"
-    for _ in range(100):
-        if http.get("/collections/later/exists").json()["result"]["exists"]:
-            break
+    wait_for(lambda: exists(http, "later"))
     assert count(http, "later") == COUNT
 
 
@@ -131,11 +141,7 @@ def test_who_does_not_wait_is_told_so(http: httpx.Client, path: str, status: int
 def test_the_snapshot_of_a_shard_is_streamed_and_not_kept(http: httpx.Client) -> None:
     before = http.get("/collections/docs/shards/0/snapshots").json()["result"]
     content = http.get("/collections/docs/shards/0/snapshot").content
-    for _ in range(100):  # it is deleted after the answer
-        if http.get("/collections/docs/shards/0/snapshots").json()["result"] == before:
-            break
-    else:
-        pytest.fail("the snapshot is kept")
+    wait_for(lambda: http.get("/collections/docs/shards/0/snapshots").json()["result"] == before)
     empty(http)
     assert http.post("/collections/docs/shards/0/snapshots/upload", files=form(content)).status_code == 200
     assert count(http) == COUNT
@@ -233,9 +239,7 @@ def test_a_snapshot_is_fetched_from_a_host_that_is_allowed(http: httpx.Client, w
             location = {"location": f"{host.url}/some.snapshot", "api_key": "secret", "checksum": snapshot["checksum"]}
             answer = other.put(f"/collections/copy/snapshots/recover?wait={wait}", json=location)
             assert answer.status_code == (200 if wait == "true" else 202), answer.text
-            for _ in range(200):
-                if other.get("/collections/copy/exists").json()["result"]["exists"]:
-                    break
+            wait_for(lambda: exists(other, "copy"))
             assert count(other, "copy") == COUNT
         assert host.seen[0].headers["api-key"] == "secret"
 

@@ -21,7 +21,15 @@ _log = logging.getLogger("quiverdb.server")
 
 
 class Application:
-    """Answer requests over REST."""
+    """Answer requests over REST.
+
+    >>> import quiverdb
+    >>> from quiverdb.server.settings import Settings
+    >>> with quiverdb.open(":memory:") as database:
+    ...     route, path = Application(Core(database, Settings())).router.find("GET", "/collections/a%20b")
+    >>> route.name, path
+    ('get_collection', {'collection_name': 'a b'})
+    """
 
     def __init__(self, core: Core) -> None:
         self._core = core

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from inspect import Parameter, signature
@@ -40,8 +39,6 @@ _IN_RECOVERY = frozenset((
     "openapi",
 ))  # fmt: skip
 """What recovery mode leaves."""
-
-_log = logging.getLogger("quiverdb.server")
 
 
 class Calls:

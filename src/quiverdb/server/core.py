@@ -22,7 +22,15 @@ _log = logging.getLogger("quiverdb.server")
 
 
 class Core:
-    """Hold a database with all that a server needs around it; the database is not closed with it."""
+    """Hold a database with all that a server needs around it; the database is not closed with it.
+
+    >>> import quiverdb
+    >>> with quiverdb.open(":memory:") as database:
+    ...     core = Core(database, Settings())
+    ...     core.calls.call("collection_exists", {"collection_name": "docs"})
+    ...     core.close()
+    {'exists': False}
+    """
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self.id = str(uuid4())

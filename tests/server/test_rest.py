@@ -263,22 +263,27 @@ def test_names_lead_nowhere_else(http: httpx.Client, name: str) -> None:
     assert "Wrong input: collection name" in error_of(answer)
 
 
-def test_browsers_may_ask_from_everywhere(http: httpx.Client) -> None:
-    asked = {"origin": "https://example.org", "access-control-request-method": "PUT"}
-    answer = http.options("/collections/docs", headers=asked)
-    assert answer.status_code == 200
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert "PUT" in answer.headers["access-control-allow-methods"]
-    read = http.get("/collections", headers={"origin": "https://example.org"})
-    assert read.headers["access-control-allow-origin"] == "*"
+PREFLIGHT = {"origin": "https://example.org", "access-control-request-method": "PUT"}
 
 
-def test_without_cors_browsers_learn_nothing() -> None:
-    settings = Settings(service=Service(http_port=0, grpc_port=None, enable_cors=False))
+@pytest.mark.parametrize("chosen", [{"enable_cors": True}, {"api_key": "k"}], ids=["chosen", "with a key"])
+def test_pages_may_ask_from_everywhere(chosen: dict[str, Any]) -> None:
+    settings = Settings(service=Service(http_port=0, grpc_port=None, **chosen))
     with EngineDatabase.open(":memory:") as database, serving(database, settings) as server:
-        asked = {"origin": "https://example.org", "access-control-request-method": "PUT"}
-        answer = httpx.options(f"{server.url}/collections", headers=asked)
-        assert answer.status_code == 405
+        answer = httpx.options(f"{server.url}/collections/docs", headers=PREFLIGHT)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "PUT" in answer.headers["access-control-allow-methods"]
+        read = httpx.get(f"{server.url}/collections", headers={"origin": "https://example.org", "api-key": "k"})
+        assert read.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("chosen", [{"enable_cors": False, "api_key": "k"}, {}], ids=["chosen", "without a key"])
+def test_without_cors_pages_learn_nothing(chosen: dict[str, Any]) -> None:
+    settings = Settings(service=Service(http_port=0, grpc_port=None, **chosen))
+    with EngineDatabase.open(":memory:") as database, serving(database, settings) as server:
+        answer = httpx.options(f"{server.url}/collections", headers=PREFLIGHT)
+        assert answer.status_code in (401, 405)
         assert "access-control-allow-origin" not in answer.headers
 
 

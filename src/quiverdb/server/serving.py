@@ -66,7 +66,7 @@ class Server:
 
     def _server(self, service: Service) -> uvicorn.Server:
         app: Any = self.rest
-        if service.enable_cors:
+        if service.lets_pages_ask:
             app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
         config = uvicorn.Config(
             app,

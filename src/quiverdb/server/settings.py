@@ -75,7 +75,9 @@ class Service(_Section, frozen=True, kw_only=True):
     """Take tokens that are signed with ``api_key`` or ``alt_api_key``."""
     enable_tls: bool = False
     verify_https_client_certificate: bool = False
-    enable_cors: bool = True
+    enable_cors: bool | None = None
+    """Let web pages from elsewhere ask. ``None`` means where a key is set: without one, any page that a user of this
+    machine looks at could read and change the data."""
 
     max_request_size_mb: Positive = 32
     max_grpc_request_size_mb: Positive = 256
@@ -99,6 +101,11 @@ class Service(_Section, frozen=True, kw_only=True):
     def keys(self) -> tuple[str, ...]:
         """All keys that are set."""
         return tuple(key for key in (self.api_key, self.alt_api_key, self.read_only_api_key) if key)
+
+    @property
+    def lets_pages_ask(self) -> bool:
+        """Whether web pages from elsewhere may ask."""
+        return bool(self.keys) if self.enable_cors is None else self.enable_cors
 
     @property
     def signing_keys(self) -> tuple[str, ...]:

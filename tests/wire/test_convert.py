@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import json
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -31,6 +32,7 @@ from quiverdb.qdrant import models
 from quiverdb.wire import messages
 from quiverdb.wire.convert import to_message, to_plain
 from quiverdb.wire.messages import message
+from quiverdb.wire.rest import encode
 
 
 @pytest.mark.parametrize("pair", TO_MESSAGES, ids=lambda pair: pair.name)
@@ -185,8 +187,13 @@ class Colour(Enum):
         (Colour.RED, "red"),
         (UUID(int=0), "00000000-0000-0000-0000-000000000000"),
         (date(2024, 2, 29), "2024-02-29"),
-        (datetime(2024, 2, 29, tzinfo=UTC), "2024-02-29T00:00:00+00:00"),
-        (Decimal("1.5"), 1.5),
+        (datetime(2024, 2, 29, tzinfo=UTC), "2024-02-29T00:00:00Z"),
+        (datetime(2024, 2, 29, 12), "2024-02-29T12:00:00"),
+        (time(1, 2), "01:02:00"),
+        (timedelta(days=1), "P1D"),
+        (Decimal("1.5"), "1.5"),
+        (b"\xff", "/w=="),
+        (frozenset([1]), [1]),
         (np.float32(0.5), 0.5),
         (np.array([1, 2]), [1, 2]),
         ((1, 2), [1, 2]),
@@ -198,6 +205,12 @@ def test_payloads_hold_any_json(value: Any, expected: Any) -> None:
     back = to_plain(to_message("PointStruct", {"id": 1, "payload": {"x": value}}))["payload"]["x"]
     assert back == expected
     assert type(back) is type(expected)
+    assert json.loads(encode(value)) == back  # over REST it is the same
+
+
+def test_payloads_take_what_comes_one_by_one() -> None:
+    point = {"id": 1, "payload": {"x": (number for number in range(2))}}
+    assert to_plain(to_message("PointStruct", point))["payload"] == {"x": [0, 1]}
 
 
 def test_a_whole_number_stays_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cache
+from math import isfinite
 from string import Formatter
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -37,8 +38,27 @@ def request(operation: Operation, arguments: Mapping[str, Any]) -> Request:
         operation.method,
         operation.path.format_map(steps),
         tuple(query),
-        encode(body_of(operation, arguments)) if operation.body else None,
+        _body(body_of(operation, arguments)) if operation.body else None,
     )
+
+
+def _body(given: Any) -> bytes:
+    """Return a body; raises ``InvalidInputError`` for numbers that would silently become nothing."""
+    body = encode(given)
+    if b"null" in body and not _finite(given):
+        raise InvalidInputError("JSON has no NaN or infinity: leave such a number out, or give another one")
+    return body
+
+
+def _finite(value: Any) -> bool:
+    """Tell whether JSON has all numbers in a value."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, list | tuple):
+        return all(map(_finite, value))
+    if isinstance(value, np.ndarray | np.floating):
+        return value.dtype.kind != "f" or bool(np.isfinite(value).all())
+    return all(map(_finite, _fields(value).values()))
 
 
 @cache

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 
 from quiverdb.dates import parse_datetime
@@ -179,14 +180,10 @@ def _simplified(value: Any) -> Any:
             return value.tolist()
         case str() | int() | float():
             return next(kind(value) for kind in (str, int, float) if isinstance(value, kind))
-        case UUID():
-            return str(value)
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return float(value)
-        case bytes():
-            return value.decode()
+        case UUID() | date() | time() | timedelta() | Decimal() | bytes():
+            return msgspec.to_builtins(value)  # as REST writes it
+        case Iterator():
+            return list(value)
         case _:
             return {name: item for name, item in members(value).items() if item is not None}
 

@@ -207,6 +207,37 @@ def test_a_closed_transport_says_so(open_transport: Open, server: EchoServer) ->
         transport.call("/s/m", Text("a"), Text)
 
 
+@pytest.mark.parametrize(("grace", "expected"), [(None, ClosedError), (5.0, Text)])
+def test_closing_ends_calls_without_a_cancelled_task(server: EchoServer, grace: float | None, expected: type) -> None:
+    async def close_meanwhile() -> list[Any]:
+        transport = AsyncGrpcTransport(resolve(host="127.0.0.1", grpc_port=server.port))
+        asked = asyncio.create_task(transport.call("/s/Wait", Text("a"), Text))
+        while not server.seen:
+            await asyncio.sleep(0.01)
+        if grace is not None:
+            asyncio.get_running_loop().call_later(0.1, server.go.set)
+        await transport.close(grace)
+        return await asyncio.gather(asked, return_exceptions=True)
+
+    (ended,) = asyncio.run(close_meanwhile())
+    assert isinstance(ended, expected)
+
+
+def test_a_cancelled_call_is_one() -> None:
+    async def cancel() -> bool:
+        asked = asyncio.create_task(transport.call("/s/Wait", Text("a"), Text))
+        while not server.seen:
+            await asyncio.sleep(0.01)
+        asked.cancel()
+        await asyncio.wait([asked])
+        await transport.close()
+        return asked.cancelled()
+
+    with EchoServer() as server:
+        transport = AsyncGrpcTransport(resolve(host="127.0.0.1", grpc_port=server.port))
+        assert asyncio.run(cancel())
+
+
 def test_every_event_loop_has_channels_of_its_own(server: EchoServer) -> None:
     transport = AsyncGrpcTransport(resolve(host="127.0.0.1", grpc_port=server.port))
 

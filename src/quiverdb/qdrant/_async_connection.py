@@ -131,10 +131,13 @@ class AsyncConnection:
         return self._sync.init_options
 
     async def close(self, grpc_grace: float | None = None) -> None:
-        """Let the calls under way come to their end, then close the database; a second call does nothing."""
+        """Let the calls under way come to their end, then close the database; a second call does nothing.
+
+        Those over gRPC have ``grpc_grace`` seconds to end, by default none, and raise ``ClosedError`` after that.
+        """
         self._closed = True
         if self._remote is not None:
-            await self._remote.close()
+            await self._remote.close(grpc_grace)
         await asyncio.to_thread(self._close, grpc_grace)
 
     def _close(self, grpc_grace: float | None) -> None:

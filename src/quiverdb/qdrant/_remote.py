@@ -125,11 +125,11 @@ class AsyncRemote:
 
         return AsyncStub(self._grpc, service)
 
-    async def close(self) -> None:
-        """Close all connections; a second call does nothing."""
+    async def close(self, grpc_grace: float | None = None) -> None:
+        """Close all connections, those of gRPC once calls had so many seconds to end; a second call does nothing."""
+        if self.settings.prefer_grpc or "_grpc" in self.__dict__:
+            await self._grpc.close(grpc_grace)
         await self.caller.close()
-        if "_grpc" in self.__dict__:
-            await self._grpc.close()
 
 
 def _read(name: str, result: Any) -> Any:

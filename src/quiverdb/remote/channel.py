@@ -5,6 +5,7 @@ Messages travel as bytes; who calls says which class reads the reply. Like those
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from quiverdb.errors import MissingLibraryError
+from quiverdb.errors import ClosedError, MissingLibraryError
 from quiverdb.remote.address import Address
 from quiverdb.remote.headers import async_token, merged, token
 from quiverdb.remote.owned import Owned, in_loop, in_process
@@ -102,6 +103,10 @@ def _read(reply: ReplyClass[R], data: bytes) -> R:
         raise TransportError(f"the server's reply is not what Qdrant replies: {error}") from error
 
 
+def _closed() -> ClosedError:
+    return ClosedError("the client was closed before the answer came: make a new one")
+
+
 class _Channels:
     """Hold channels, and the calls that are known of each."""
 
@@ -184,11 +189,14 @@ class GrpcTransport(_Grpc):
         Raise ``ResponseError`` if it refuses, and ``TransportError`` if there is no answer. The cause of both is the
         ``grpc.RpcError``.
         """
-        terms = self._terms(token(self._settings.token_provider), timeout)
+        terms, written = self._terms(token(self._settings.token_provider), timeout), _written(message)
+        channels = self._channels.get()
         try:
-            data = self._channels.get().next(path)(_written(message), **terms)
+            data = channels.next(path)(written, **terms)
         except grpc.RpcError as error:
             raise failure(error) from error
+        except ValueError as error:  # another thread closed the channel
+            raise _closed() from error
         return _read(reply, data)
 
     def channel(self) -> grpc.Channel:
@@ -222,11 +230,18 @@ class AsyncGrpcTransport(_Grpc):
 
     async def call(self, path: str, message: Message | bytes, reply: ReplyClass[R], timeout: float | None = None) -> R:
         """Return a server's reply to a message; raises like ``GrpcTransport.call``."""
-        terms = self._terms(await async_token(self._settings.token_provider), timeout)
+        terms, written = self._terms(await async_token(self._settings.token_provider), timeout), _written(message)
+        channels = self._channels.get()
         try:
-            data = await self._channels.get().next(path)(_written(message), **terms)
+            data = await channels.next(path)(written, **terms)
         except grpc.RpcError as error:
             raise failure(error) from error
+        except grpc.aio.UsageError as error:
+            raise _closed() from error
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            raise _closed() from error  # nobody gave the task up: the channel gave up the call
         return _read(reply, data)
 
     def channel(self) -> grpc.aio.Channel:

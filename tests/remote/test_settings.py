@@ -117,3 +117,8 @@ def test_compression_is_handed_on() -> None:
 def test_options_beside_a_ready_client_would_be_lost() -> None:
     with httpx.Client() as client, pytest.raises(InvalidInputError, match="trust_env"):
         resolve(http_client=client, trust_env=False)
+
+
+def test_keys_are_not_shown() -> None:
+    settings = resolve("https://h", api_key="s3cret", headers={"authorization": "s3cret"})
+    assert repr(settings) == "<Settings of https://h:6333>"

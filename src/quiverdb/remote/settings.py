@@ -53,6 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grpc_options: Mapping[str, Any] = MappingProxyType({})
     grpc_compression: Any = None
 
+    def __repr__(self) -> str:
+        return f"<Settings of {self.address.rest_uri}>"  # without keys
+
 
 def resolve(
     url: str | None = None,

@@ -35,7 +35,7 @@ from quiverdb.remote.protocol import Caller, ResponseError, TransportError
 from quiverdb.remote.replies import Asked
 from quiverdb.remote.requests import Change
 from quiverdb.wire.operations import OPERATIONS, Operation
-from quiverdb.wire.rest import arguments_of
+from quiverdb.wire.rest import body_arguments
 
 __all__ = ["RemoteDatabase"]
 
@@ -92,8 +92,10 @@ class RemoteDatabase:
         """Ask for an operation, given its REST body and the arguments that stand elsewhere, and read the answer."""
         if self._closed:
             raise ClosedError(f"the database {self.url} is closed: open it again")
-        path = others if collection is None else {"collection_name": collection, **others}
-        arguments = arguments_of(OPERATIONS[operation], path, {}, body) | path
+        row = OPERATIONS[operation]
+        arguments = {**row.left_out, **dict(body_arguments(row, body) if row.body else ()), **others}
+        if collection is not None:
+            arguments["collection_name"] = collection
         try:
             result = self._caller.call(operation, arguments)
         except (ResponseError, TransportError) as error:

@@ -12,6 +12,12 @@ sys.path.insert(0, str(HERE.parent / "support"))
 
 from serving import served  # noqa: E402
 
-with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
-    done = subprocess.run(["go", "run", ".", "127.0.0.1", str(server.grpc_port)], cwd=HERE, check=False)
-sys.exit(done.returncode)
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as server:
+        done = subprocess.run(["go", "run", ".", "127.0.0.1", str(server.grpc_port)], cwd=HERE, check=False)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

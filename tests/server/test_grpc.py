@@ -568,3 +568,20 @@ def test_without_grpc_rest_is_served_unless_grpc_is_asked_for(
         with pytest.raises(MissingLibraryError) as caught, serving(database, FREE):
             pass
         assert caught.value.extra == "grpc"
+
+
+def test_a_selector_of_nothing_is_wrong_input(stubs: Stubs) -> None:
+    for ask in (
+        lambda: stubs.points.Delete(q.DeletePoints(collection_name="things", points=q.PointsSelector())),
+        lambda: stubs.points.OverwritePayload(
+            q.SetPayloadPoints(collection_name="things", points_selector=q.PointsSelector(), payload={})
+        ),
+    ):
+        assert failure(ask)[0] == grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "😀", "\n"])
+def test_what_is_said_of_a_failure_fits_in_the_headers(stubs: Stubs, letter: str) -> None:
+    code, details = failure(lambda: stubs.points.Count(q.CountPoints(collection_name=letter * 20_000)))
+    assert code == grpc.StatusCode.NOT_FOUND
+    assert details.startswith(f"Not found: Collection `{letter * 100}")

@@ -84,6 +84,11 @@ def test_left_out_arguments_mean_what_a_server_takes_them_for(http: httpx.Client
     assert waited["status"] == "completed"
 
 
+def test_a_count_may_be_asked_for_with_a_consistency(http: httpx.Client) -> None:
+    answer = http.post("/collections/docs/points/count?consistency=majority", json={})
+    assert answer.json()["result"] == {"count": 10}
+
+
 def test_a_scroll_ends_with_null(http: httpx.Client) -> None:
     first = http.post("/collections/docs/points/scroll", json={"limit": 7}).json()["result"]
     assert first["next_page_offset"] == 7

@@ -61,6 +61,7 @@ class Calls:
         self._client = QdrantClient(database=database if free else indexed(database))
         self._methods: dict[str, Callable[..., Any]] = {
             **{name: getattr(self._client, name) for name in ALL},
+            "count": self._count,
             "info": version_info,
             "recover_snapshot": self._recover,
             "recover_shard_snapshot": self._recover,
@@ -92,6 +93,10 @@ class Calls:
         notice = self._settings.storage.recovery_mode
         if notice is not None and operation not in _IN_RECOVERY:
             raise RefusedError(f"Service unavailable: {notice}", status=_UNAVAILABLE)
+
+    def _count(self, *, consistency: object = None, **arguments: Any) -> Any:  # noqa: ARG002
+        """Count points; for this, unlike other reads, clients have no option ``consistency``, and routes have."""
+        return self._client.count(**arguments)
 
     def recover_file(self, path: Path, arguments: Mapping[str, Any]) -> bool | None:
         """Make a collection or shard what a snapshot that was uploaded holds; None if that goes on (``wait=False``).

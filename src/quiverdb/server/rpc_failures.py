@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
+from urllib.parse import quote
 
 from grpc import StatusCode
 
@@ -38,6 +39,10 @@ _CODES: Mapping[int, StatusCode] = MappingProxyType({
 """The code that says what a status says; those left out become ``INTERNAL``."""
 
 
+_MOST = 4096
+"""Clients refuse more than 8 kB of headers."""
+
+
 class RpcFailure(NamedTuple):
     """Tell a client why there is no reply."""
 
@@ -56,4 +61,12 @@ def rpc_failure(error: Exception) -> RpcFailure:
     answer = failure(error)
     trailing = tuple((name.decode(), value.decode()) for name, value in answer.headers if name == b"retry-after")
     details = ResponseError(answer.status, HTTPStatus(answer.status).phrase, answer.body, {}).message
-    return RpcFailure(_CODES.get(answer.status, StatusCode.INTERNAL), details, trailing)
+    return RpcFailure(_CODES.get(answer.status, StatusCode.INTERNAL), _shortened(details), trailing)
+
+
+def _shortened(text: str) -> str:
+    """Return as much of a text as fits in the headers that clients take: it travels there, percent-encoded."""
+    if len(quote(text)) <= _MOST:
+        return text
+    kept = text[: _MOST // 4].encode()[: _MOST // 4].decode(errors="ignore")
+    return f"{kept}…"

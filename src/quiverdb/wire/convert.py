@@ -223,9 +223,11 @@ class Converter:
             for field, item in held.ListFields():
                 name, read_item = slots[field]
                 value = item if read_item is None else read_item(item)
+                if value is None:
+                    continue
                 if name is None:
                     plain.update(value)
-                elif value is not None:
+                else:
                     plain[name] = value
             return plain if short is None else _shortened(plain, short)
 

@@ -243,3 +243,13 @@ def test_no_connection_says_anything_in_the_log(server: Server, caplog: pytest.L
         assert time.monotonic() < end
         time.sleep(0.02)
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_more_connections_than_there_are_files_for_are_not_taken(
+    server: Server, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert http.get("/healthz").status_code == 200  # and its connection is there
+    monkeypatch.setattr(protocol, "most_connections", lambda: server.connections)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+        assert everything(line) == b""
+    assert http.get("/healthz").status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ EVIL: tuple[Any, ...] = (
 )  # fmt: skip
 """Values that hardly fit anywhere."""
 
+
+def _evil(random: Random) -> Any:
+    return copy.deepcopy(random.choice(EVIL))
+
+
 Spot = tuple[Any, Any]
 """A container, and the key or place in it."""
 
@@ -63,7 +69,7 @@ def changed(tree: Any, random: Random, times: int = 1) -> Any:
 
 
 def _replace(random: Random, _: list[Spot], inside: Any, place: Any) -> None:
-    inside[place] = random.choice(EVIL)
+    inside[place] = _evil(random)
 
 
 def _drop(_: Random, __: list[Spot], inside: Any, place: Any) -> None:
@@ -80,14 +86,14 @@ def _turn_to_text(_: Random, __: list[Spot], inside: Any, place: Any) -> None:
 
 def _move(random: Random, all_spots: list[Spot], inside: Any, place: Any) -> None:
     other, there = random.choice(all_spots)
-    inside[place] = json.loads(written(other[there])) if _is_plain(other[there]) else random.choice(EVIL)
+    inside[place] = json.loads(written(other[there])) if _is_plain(other[there]) else _evil(random)
 
 
 def _add(random: Random, _: list[Spot], inside: Any, place: Any) -> None:
     if isinstance(inside, dict):
-        inside[random.choice(["x", "", "limit", "filter", "using", "id", "\0"])] = random.choice(EVIL)
+        inside[random.choice(["x", "", "limit", "filter", "using", "id", "\0"])] = _evil(random)
     else:
-        inside.insert(place, random.choice(EVIL))
+        inside.insert(place, _evil(random))
 
 
 def _rename(_: Random, __: list[Spot], inside: Any, place: Any) -> None:
@@ -100,7 +106,7 @@ def _scale(random: Random, _: list[Spot], inside: Any, place: Any) -> None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         inside[place] = value * random.choice([-1, 0.5, 1000, 2**32, 2**64])
     else:
-        inside[place] = random.choice(EVIL)
+        inside[place] = _evil(random)
 
 
 _CHANGES: tuple[Callable[[Random, list[Spot], Any, Any], None], ...] = (

@@ -8,6 +8,8 @@ the answer, which must be read.
 from __future__ import annotations
 
 import asyncio
+import math
+from functools import cache
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
@@ -17,7 +19,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from quiverdb.server.exchange import SLOWEST
 
-__all__ = ["PatientProtocol"]
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+__all__ = ["PatientProtocol", "most_connections"]
 
 HEAD_SECONDS = 10.0
 """How long the head of a request may take, from its first byte on."""
@@ -27,6 +34,15 @@ PIPELINED = 1000
 """How many requests may wait for the answer to the one before them."""
 ANSWER_SECONDS = 30.0
 """How often it is looked whether an answer is read at ``SLOWEST`` at least."""
+
+
+@cache
+def most_connections() -> float:
+    """Return how many connections there may be, so that enough files are left for the database and for gRPC."""
+    if resource is None:
+        return math.inf
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if soft == resource.RLIM_INFINITY else soft * 3 // 4
 
 
 class _RefusedError(Exception):
@@ -53,10 +69,15 @@ class PatientProtocol(HttpToolsProtocol):
         """The request that is being answered; others may wait behind it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= most_connections():
+            transport.abort()
+            return
         super().connection_made(transport)
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.transport is None:
+            return
         self._unset_keepalive_if_required()
         self._stop_head_timer()
         self._stop_answer_timer()

@@ -44,6 +44,13 @@ fuzz: $(VENV)/.test
 go: $(VENV)/.test
 	$(BIN)/python tests/go/run.py
 
+# The server: requests that are almost right, many of them; kills, crowds of clients, and long work.
+fuzz: $(VENV)/.test
+	QUIVERDB_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST) --dist load --timeout=0 tests/server/test_fuzz.py $(ARGS)
+
+hardship: $(VENV)/.test
+	QUIVERDB_HARDSHIP=10 $(BIN)/python -m pytest --durations=10 --timeout=0 tests/server/test_hardship.py $(ARGS)
+
 clean:
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

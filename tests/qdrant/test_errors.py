@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
+from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pytest
 from qdrant_client.http import exceptions as official
 
@@ -18,9 +22,11 @@ from quiverdb.errors import (
     NotFoundError,
     UnsupportedError,
 )
+from quiverdb.qdrant import QdrantClient
 from quiverdb.qdrant.common.client_exceptions import ResourceExhaustedResponse
 from quiverdb.qdrant.errors import api_errors, unexpected_response
 from quiverdb.qdrant.http import exceptions
+from quiverdb.qdrant.models import Distance, PointStruct, VectorParams
 
 
 @pytest.mark.parametrize(
@@ -84,3 +90,21 @@ def test_the_names_are_where_they_are_expected() -> None:
     assert issubclass(exceptions.ResponseHandlingException, exceptions.ApiException)
     exhausted = ResourceExhaustedResponse("slow down", 3)
     assert (exhausted.message, exhausted.retry_after_s) == ("slow down", 3)
+
+
+def test_an_error_keeps_nothing_alive_that_the_call_used() -> None:
+    """Such as the files of a collection, which take up the disk until they are closed, deleted or not."""
+    with QdrantClient(":memory:") as client:
+        client.create_collection("c", VectorParams(size=2, distance=Distance.DOT))
+        client.upsert("c", [PointStruct(id=1, vector=[1, 2])])
+        query = np.ones(3)
+        kept = weakref.ref(query)
+        gc.disable()
+        try:
+            with suppress(exceptions.UnexpectedResponse):
+                client.query_points("c", query)
+                pytest.fail("it should be refused")
+            del query
+            assert kept() is None
+        finally:
+            gc.enable()

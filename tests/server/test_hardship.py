@@ -168,7 +168,7 @@ def test_requests_leave_nothing_behind(tmp_path: Path) -> None:
         assert "Traceback" not in server.log.read_text()
     warm = rounds[2]
     assert rounds[-1][0] - warm[0] < 12 * KILOBYTE, rounds
-    assert rounds[-1][1] - warm[1] <= 8, rounds
+    assert rounds[-1][1] - warm[1] <= 2, rounds
     assert rounds[-1][2] - warm[2] <= 2, rounds
 
 

@@ -125,16 +125,31 @@ class _ApiErrors:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if isinstance(exc, ResponseError | TransportError):
-            raised, cause = _failed(exc), exc.__cause__
-            if raised is cause:  # which shall not lead back to itself
-                exc.__cause__ = exc.__context__ = cause = None
+        translated = None if exc is None else _translated(exc)
+        if translated is None:
+            return
+        raised, cause = translated
+        try:
             raise raised from cause
-        if exc_type is not None and (response := unexpected_response(exc)) is not None:
-            raised = _raised(response)
-            if (uploaded := getattr(exc, "uploaded", None)) is not None:
-                raised.__dict__["uploaded"] = uploaded
-            raise raised from exc
+        finally:
+            # what is raised knows this frame: known to it in turn, it would keep alive all that the call had open
+            del translated, raised, cause, exc, traceback
+
+
+def _translated(exc: BaseException) -> tuple[Exception, BaseException | None] | None:
+    """Return what to raise for an error, and the cause of that; None for one that is none of this API's."""
+    if isinstance(exc, ResponseError | TransportError):
+        raised, cause = _failed(exc), exc.__cause__
+        if raised is cause:  # which shall not lead back to itself
+            exc.__cause__ = exc.__context__ = cause = None
+        return raised, cause
+    response = unexpected_response(exc)
+    if response is None:
+        return None
+    raised = _raised(response)
+    if (uploaded := getattr(exc, "uploaded", None)) is not None:
+        raised.__dict__["uploaded"] = uploaded
+    return raised, exc
 
 
 api_errors = _ApiErrors()

@@ -20,7 +20,7 @@ from quiverdb.server.access import FULL, Access, is_open
 from quiverdb.server.bodies import ROWS
 from quiverdb.server.core import Core
 from quiverdb.server.rest import GZIP_FROM
-from quiverdb.server.rpc_failures import rpc_failure
+from quiverdb.server.rpc_failures import RpcFailure, rpc_failure
 from quiverdb.wire.messages import MessageClass
 from quiverdb.wire.operations import Operation
 from quiverdb.wire.rpc import BY_RPC, arguments_of, messages_of, reply_bytes
@@ -51,12 +51,15 @@ def _answering(core: Core, operation: Operation, path: str) -> Callable[[bytes, 
 
     async def answer(request: bytes, context: Context) -> bytes:
         began = perf_counter()
+        failed: RpcFailure | None = None
         try:
             access = await admit(core, operation.name, context)
             reply = await core.workers.run(operation.access, _answer, core, operation, kind, request, access, began)
         except Exception as error:
             failed = rpc_failure(error)
+        if failed is not None:
             core.answered("grpc", path, failed.code.value[0], perf_counter() - began)
+            del request  # gRPC keeps what is raised here, and with it this frame
             await context.abort(*failed)
         if len(reply) < GZIP_FROM or context.peer().startswith(_NEAR):
             context.disable_next_message_compression()

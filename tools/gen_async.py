@@ -34,7 +34,7 @@ HEAD = '''\
 
 from __future__ import annotations
 
-from quiverdb.qdrant._async_connection import AsyncConnection
+from quiverdb.qdrant._async_connection import AsyncConnection, Twin
 from quiverdb.qdrant._client import QdrantClient
 '''
 
@@ -88,7 +88,7 @@ def _members() -> Iterator[tuple[str, type]]:
 
 def _constructor() -> Member:
     definition, needed = _definition(Connection.__init__)
-    return _written(definition, f"super().__init__({_call('QdrantClient', definition, pass_on=False)})"), needed
+    return _written(definition, f"super().__init__({_call('Twin', definition, pass_on=False)})"), needed
 
 
 def _member(name: str, owner: type) -> Member:

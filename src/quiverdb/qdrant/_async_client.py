@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quiverdb.database import Database
 from quiverdb.qdrant import models
-from quiverdb.qdrant._async_connection import AsyncConnection
+from quiverdb.qdrant._async_connection import AsyncConnection, Twin
 from quiverdb.qdrant._client import QdrantClient
 from quiverdb.qdrant._cluster_methods import _Part
 from quiverdb.qdrant._types import (
@@ -79,7 +79,7 @@ class AsyncQdrantClient(AsyncConnection):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            QdrantClient(
+            Twin(
                 location,
                 url,
                 port,

@@ -5,7 +5,7 @@ database and building the answer. The event loop only waits. FAISS, the disk and
 interpreter up, so calls overlap.
 
 In front of a server, calls that ask it one thing are sent from the event loop itself; those that are put together
-from several, such as uploads, run on the threads too.
+from several, such as uploads, run on the threads too, see ``_bridge``.
 
 A cancelled call that has not begun never does; one that runs comes to its end unheard, so that the database is
 whole either way.
@@ -20,21 +20,23 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from quiverdb.errors import ClosedError
 from quiverdb.qdrant._client import QdrantClient
+from quiverdb.qdrant._connection import remade
 from quiverdb.qdrant._operation import arguments_of, is_operation
 from quiverdb.qdrant.errors import api_errors
 
 if TYPE_CHECKING:
-    from quiverdb.qdrant._remote import AsyncRemote
+    from quiverdb.qdrant._bridge import Bridge
+    from quiverdb.qdrant._remote import AsyncRemote, Remote
     from quiverdb.qdrant._stubs import AsyncStub
     from quiverdb.qdrant.http.api_client import AsyncApis
     from quiverdb.qdrant.official.local import AsyncQdrantLocal
     from quiverdb.qdrant.official.remote import AsyncQdrantRemote
 
-__all__ = ["AsyncConnection"]
+__all__ = ["AsyncConnection", "Twin"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,16 +45,26 @@ _THREADS = min(8, max(2, os.cpu_count() or 2))
 """As many as there are cores; more would fight over the interpreter, and two at least let reads pass a long write."""
 
 
+class Twin(QdrantClient):
+    """Do what an asynchronous client is asked for, on its threads."""
+
+    def _reached_by(self) -> type[Remote]:
+        from quiverdb.qdrant._bridge import Bridge
+
+        return Bridge
+
+
 class AsyncConnection:
     """Run the methods of a synchronous client on threads."""
 
-    def __init__(self, client: QdrantClient) -> None:
+    def __init__(self, client: Twin) -> None:
         self._sync = client
         self._pool = ThreadPoolExecutor(_THREADS, "quiverdb-async")
         self._process = os.getpid()
         self._closed = False
         self._begun: set[Future[Any]] = set()
-        self._remote = None if client._remote is None else client._remote.asynchronous()
+        self._bridge = cast("Bridge | None", client._remote)
+        self._remote = None if self._bridge is None else self._bridge.asynchronous
 
     async def _run(self, method: Callable[Concatenate[QdrantClient, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the method of the synchronous client returns; the one way from this client to its work."""
@@ -73,20 +85,31 @@ class AsyncConnection:
             asyncio.get_running_loop()
         except RuntimeError:
             return self._run(method, *args, **kwargs)
-        begun = self._submit(partial(method, self._sync, *args, **kwargs))
+        begun = self._submit(partial(method, self._sync, *args, **kwargs), awaited=False)
         self._begun.add(begun)
         begun.add_done_callback(self._begun.discard)
         return asyncio.wrap_future(begun)
 
-    def _submit(self, call: Callable[[], T]) -> Future[T]:
-        if self._closed or self._process != os.getpid():
+    def _submit(self, call: Callable[[], T], *, awaited: bool = True) -> Future[T]:
+        if self._closed:
             raise self._gone()
+        if self._process != os.getpid():
+            self._begin_again()
         if self._begun:
             call = partial(_after, tuple(self._begun), call)
+        context = copy_context() if self._bridge is None else self._bridge.context(awaited=awaited)
         try:
-            return self._pool.submit(copy_context().run, call)
+            return self._pool.submit(context.run, call)
         except RuntimeError as error:  # another thread closes the client at this moment
             raise self._gone() from error
+
+    def _begin_again(self) -> None:
+        """Take threads of this process, for those of its parent stayed there; so did an embedded database."""
+        if self._bridge is None:
+            raise self._gone()
+        self._pool = ThreadPoolExecutor(_THREADS, "quiverdb-async")
+        self._begun = set()
+        self._process = os.getpid()
 
     def _gone(self) -> ClosedError:
         return ClosedError(f"{self!r} was closed, or left behind by a fork: make a new client")
@@ -136,9 +159,13 @@ class AsyncConnection:
         Those over gRPC have ``grpc_grace`` seconds to end, by default none, and raise ``ClosedError`` after that.
         """
         self._closed = True
+        await asyncio.to_thread(self._close, grpc_grace)
         if self._remote is not None:
             await self._remote.close(grpc_grace)
-        await asyncio.to_thread(self._close, grpc_grace)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Let copies, also in other processes, have connections of their own to the same server."""
+        return super().__reduce_ex__(protocol) if self._remote is None else (remade, (type(self), self.init_options))
 
     def _close(self, grpc_grace: float | None) -> None:
         if self._process == os.getpid():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from quiverdb.qdrant.official.local import QdrantLocal
     from quiverdb.qdrant.official.remote import QdrantRemote
 
-__all__ = ["API_VERSION", "Connection"]
+__all__ = ["API_VERSION", "Connection", "remade"]
 
 API_VERSION = "1.20.0"
 """The version of the Qdrant API that is spoken."""
@@ -31,6 +31,11 @@ R = TypeVar("R")
 
 _MEMORY = ":memory:"
 _USE_METHODS = "Use the methods of the client."
+
+
+def remade(kind: Callable[..., T], options: Mapping[str, Any]) -> T:
+    """Make a client again from its options."""
+    return kind(**options)
 
 
 class _Far:
@@ -128,9 +133,15 @@ class Connection:
         """Prepare to ask a server; nothing is sent yet."""
         from quiverdb.qdrant._remote import reach
 
-        self._described, self._remote = reach(options, self._inference_batch, API_VERSION)
+        self._described, self._remote = reach(options, self._inference_batch, API_VERSION, self._reached_by())
         self._database = cast(Database, _Far())
         self._finalizer = weakref.finalize(self, self._remote.close)
+
+    def _reached_by(self) -> type[Remote]:
+        """Return the class of what asks the server."""
+        from quiverdb.qdrant._remote import Remote
+
+        return Remote
 
     def _check_timeout(self, collection_name: str, timeout: float | None) -> None:
         """Refuse a deadline that the collection does not allow; any other one changes nothing here."""
@@ -198,6 +209,10 @@ class Connection:
                 database.close()
             else:
                 self._remote.close()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Let copies, also in other processes, have connections of their own to the same server."""
+        return super().__reduce_ex__(protocol) if self._remote is None else (remade, (type(self), self._init_options))
 
     def __enter__(self) -> Self:
         return self

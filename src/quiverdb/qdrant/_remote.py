@@ -49,10 +49,6 @@ class Remote:
         self.caller = caller(settings)
         self._terms = terms
 
-    def asynchronous(self) -> AsyncRemote:
-        """Return what asks the same server from an event loop."""
-        return AsyncRemote(self.settings, self._terms)
-
     def call(self, name: str, arguments: dict[str, Any]) -> Any:
         """Return what the method ``name`` returns; raise what a ``Caller`` raises."""
         return self.prepared(name, arguments)()
@@ -60,7 +56,12 @@ class Remote:
     def prepared(self, name: str, arguments: dict[str, Any]) -> Callable[[], Any]:
         """Return what calls the method ``name``, any number of times; models have run by then."""
         name, arguments = _prepared(name, arguments, self._terms)
-        return lambda: _read(name, self.caller.call(name, arguments))
+        send = self.sending(name, arguments)
+        return lambda: _read(name, send())
+
+    def sending(self, name: str, arguments: dict[str, Any]) -> Callable[[], Any]:
+        """Return what sends an operation, any number of times, and returns the plain result."""
+        return lambda: self.caller.call(name, arguments)
 
     @cached_property
     def http(self) -> SyncApis:
@@ -247,7 +248,9 @@ _OF_THE_CLIENT = frozenset({
 """Options that say nothing about the connection, or say it twice."""
 
 
-def reach(options: Mapping[str, Any], inference_batch: int, version: str) -> tuple[str, Remote]:
+def reach(
+    options: Mapping[str, Any], inference_batch: int, version: str, kind: type[Remote] = Remote
+) -> tuple[str, Remote]:
     """Return where the server is that options of a client name, and what asks it; nothing is sent yet.
 
     Unless told not to, a thread asks for the version of the server and warns if ``version`` does not go with it.
@@ -257,4 +260,4 @@ def reach(options: Mapping[str, Any], inference_batch: int, version: str) -> tup
     if options["check_compatibility"]:
         check_version(settings, version)
     terms = Terms(options["cloud_inference"], inference_batch)
-    return settings.address.rest_uri, Remote(settings, terms)
+    return settings.address.rest_uri, kind(settings, terms)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -30,7 +33,7 @@ from qdrant_client.conversions.conversion import GrpcToRest
 from quiverdb.errors import InvalidInputError
 from quiverdb.qdrant import models
 from quiverdb.wire import messages
-from quiverdb.wire.convert import to_message, to_plain
+from quiverdb.wire.convert import Converter, to_message, to_plain
 from quiverdb.wire.messages import message
 from quiverdb.wire.rest import encode
 
@@ -278,3 +281,23 @@ def test_wrong_input_is_told_where_it_is(name: str, value: Any, field: str | Non
 def test_messages_that_contradict_themselves_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="3 numbers make no 2 vectors"):
         to_plain(message("Vector")(data=[1, 2, 3], vectors_count=2))
+
+
+def test_codecs_can_be_made_on_several_threads_at_once() -> None:
+    filter = {"must": [{"must": [{"key": "a", "match": {"value": 1}}]}]}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            converter = Converter()
+            start = threading.Barrier(4)
+
+            def write(converter: Converter = converter, start: threading.Barrier = start) -> bytes:
+                start.wait()
+                return converter.codec(messages.descriptor("Filter")).write(filter)
+
+            with ThreadPoolExecutor(4) as pool:
+                written = {future.result() for future in [pool.submit(write) for _ in range(4)]}
+            assert written == {to_message("Filter", filter).SerializeToString()}
+    finally:
+        sys.setswitchinterval(interval)

@@ -7,6 +7,7 @@ tables in ``shapes``; what stands below a message is compiled with it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from quiverdb.errors import InvalidInputError
@@ -86,9 +87,16 @@ class Converter:
         self.arrays = arrays
         self._codecs: dict[str, Codec] = {}
         self._busy: set[str] = set()
+        self._making = RLock()
 
     def codec(self, kind: Descriptor) -> Codec:
         """Return the codec of a message."""
+        if (found := self._codecs.get(kind.full_name)) is not None:
+            return found
+        with self._making:  # or the other thread's would look like one that contains itself
+            return self._made(kind)
+
+    def _made(self, kind: Descriptor) -> Codec:
         name = kind.full_name
         codecs = self._codecs
         if (found := codecs.get(name)) is not None:

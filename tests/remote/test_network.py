@@ -28,7 +28,7 @@ from quiverdb.server.settings import Service, Settings
 SPEC = CollectionSpec({"": VectorSpec(4, Distance.COSINE)})
 
 
-SETTINGS = Settings(service=Service(http_port=0, grpc_port=0))
+SETTINGS = Settings(service=Service(http_port=0, grpc_port=0, require_indexes=False))
 
 
 @pytest.fixture(scope="module", params=["rest", "grpc"])

@@ -16,12 +16,16 @@ from quiverdb.qdrant.http.exceptions import UnexpectedResponse
 from quiverdb.remote.database import RemoteDatabase
 from quiverdb.remote.protocol import ResponseError
 from quiverdb.server.calls import Calls
-from quiverdb.server.settings import Settings
+from quiverdb.server.settings import Service, Settings
 from quiverdb.server.workers import Workers
 from quiverdb.wire import rest, rpc
 from quiverdb.wire.operations import OPERATIONS, Operation
 
 __all__ = ["Gateway", "GatewayClient", "Loopback"]
+
+
+FREE = Settings(service=Service(require_indexes=False))
+"""Of a server that orders and counts as freely as the engine does."""
 
 
 class Loopback:
@@ -30,7 +34,7 @@ class Loopback:
     def __init__(self, database: Database, protocol: Literal["rest", "grpc"] = "rest") -> None:
         self._workers = Workers(1)
         self._grpc = protocol == "grpc"
-        self.calls = Calls(database, Settings(), self._workers)
+        self.calls = Calls(database, FREE, self._workers)
         self.asked: list[str] = []
         self.closed = 0
 

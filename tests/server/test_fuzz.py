@@ -22,7 +22,7 @@ from mutations import bytes_changed, changed, written
 from onslaught import JSON, Asked, asked, fill, state
 from serving import Served, served
 
-EXAMPLES = int(os.environ.get("QUIVERDB_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("QUIVERDB_EXAMPLES", "40"))
 ONLY_THEN = frozenset((501, 503))
 """What the server may say of itself: that it lacks something, not that something broke."""
 CODES = frozenset((

@@ -121,7 +121,9 @@ def test_calls_over_grpc_go_through(prefer_grpc: str) -> None:
         place = f"qdrant://127.0.0.1:{behind.port}?grpc_port={behind.ports['grpc']}&prefer_grpc={prefer_grpc}"
         with quiverdb.open(place) as remote, serving(remote, both) as server:
             assert server.grpc_target == f"127.0.0.1:{server.ports['grpc']}"
-            client = QdrantClient(url=server.url, grpc_port=server.ports["grpc"], prefer_grpc=True)
+            client = QdrantClient(
+                url=server.url, grpc_port=server.ports["grpc"], prefer_grpc=True, check_compatibility=False
+            )
             client.create_collection("docs", models.VectorParams(size=2, distance=models.Distance.DOT))
             client.upsert("docs", [models.PointStruct(id=i, vector=[i, 1], payload={"n": None}) for i in range(5)])
             [found] = client.query_points("docs", [1.0, 0.0], limit=1).points

@@ -10,8 +10,9 @@ import random
 import resource
 import signal
 import socket
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import campaign
@@ -41,25 +42,25 @@ def check(server: Served, some: list[Writer]) -> None:
 
 def test_what_was_acknowledged_survives_kills_and_nothing_is_there_by_halves(tmp_path: Path) -> None:
     some, seed, done = writers(), random.Random(5), 0
-    for _ in range(4 * SCALE):
+    for _ in range(3 * SCALE):
         with served(tmp_path, data=tmp_path / "data") as server:
             campaign.create(server)
             check(server, some)
             with Load(server, some) as load:
-                time.sleep(seed.uniform(0.2, 1.2))  # no waiting for something: a random instant
+                time.sleep(seed.uniform(0.2, 0.8))  # no waiting for something: a random instant
                 server.stop(signal.SIGKILL)
                 load.stopped.set()
             done += load.requests
             assert "Traceback" not in server.log.read_text()
     with served(tmp_path, data=tmp_path / "data") as server:
         check(server, some)
-    assert done > 50 * SCALE
+    assert done > 20 * SCALE
     assert all(writer.told for writer in some)
 
 
 def test_a_stop_under_load_answers_what_was_asked_and_keeps_it(tmp_path: Path) -> None:
     some = writers()
-    for _ in range(2 * SCALE):
+    for _ in range(SCALE):
         with served(tmp_path, data=tmp_path / "data") as server:
             campaign.create(server)
             check(server, some)
@@ -74,8 +75,28 @@ def test_a_stop_under_load_answers_what_was_asked_and_keeps_it(tmp_path: Path) -
         check(server, some)
 
 
+def test_who_comes_while_the_server_stops_does_not_hold_it_up(tmp_path: Path) -> None:
+    with ExitStack() as lines, served(tmp_path) as server:
+
+        def come() -> None:
+            with suppress(OSError):
+                while True:
+                    line = lines.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+                    line.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+
+        crowd = [threading.Thread(target=come) for _ in range(4)]
+        for one in crowd:
+            one.start()
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert server.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - began < 10
+        for one in crowd:
+            one.join()
+
+
 def test_a_request_that_is_being_carried_out_is_answered_before_the_server_ends(tmp_path: Path) -> None:
-    points = [{"id": i, "vector": [i, 1], "payload": {"text": "x" * 200}} for i in range(30_000)]
+    points = [{"id": i, "vector": [i, 1], "payload": {"text": "x" * 200}} for i in range(15_000)]
     with served(tmp_path, data=tmp_path / "data") as server:
         campaign.create(server)
         with httpx.Client(base_url=server.url, timeout=60) as http:
@@ -161,7 +182,7 @@ def test_requests_leave_nothing_behind(tmp_path: Path) -> None:
         httpx.Client(base_url=server.url, timeout=30) as http,
         grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel,
     ):
-        for _ in range(5 + SCALE):
+        for _ in range(4 + SCALE):
             mixed(server, http, channel)
             wait_for(lambda: files(server) < 100)
             rounds.append((memory(server), files(server), threads(server)))

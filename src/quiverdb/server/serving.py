@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
+_BETWEEN = 0.05
+"""Seconds between two looks for connections that came late."""
 _log = logging.getLogger("quiverdb.server")
 
 ANYWHERE = Settings(service=Service(http_port=0, grpc_port=None))
@@ -128,10 +130,19 @@ class Server:
         self._http.should_exit = True
         if self._ticking is not None:
             await self._ticking
+            goodbye = asyncio.create_task(self._dismiss())
             await self._http.shutdown(sockets=[self._socket])
+            goodbye.cancel()
             for connection in list(self._http.server_state.connections):
                 connection.transport.abort()
         self._socket.close()
+
+    async def _dismiss(self) -> None:
+        """Close every connection once it has its answer; some come up just after the server closed the others."""
+        while True:
+            for connection in list(self._http.server_state.connections):
+                connection.shutdown()
+            await asyncio.sleep(_BETWEEN)
 
 
 def _rpc_maker(service: Service) -> Callable[[Core], RpcServer] | None:

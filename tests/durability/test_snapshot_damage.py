@@ -49,7 +49,7 @@ def refused(database: EngineDatabase, path: Path, match: str = "damaged|snapshot
     for name in ("library", "new"):
         with pytest.raises(InvalidInputError, match=match) as caught:
             database.recover_snapshot(name, path)
-        assert str(path) in str(caught.value)
+        assert path.name in str(caught.value)
     assert database.collection_names() == ["library"]
     assert everything(database.folder) == files
 

@@ -80,7 +80,7 @@ def test_who_comes_while_the_server_stops_does_not_hold_it_up(tmp_path: Path) ->
 
         def come() -> None:
             with suppress(OSError):
-                while True:
+                while server.process.poll() is None:
                     line = lines.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
                     line.sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
 

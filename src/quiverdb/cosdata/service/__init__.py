@@ -1,0 +1,1 @@
+"""Cosdata's operations, carried out on a database."""

@@ -64,11 +64,15 @@ TOKENS, PAST_TOKENS = "tokens", "past_tokens"
 PAST = "past"
 
 
+def _auto() -> Mapping[str, Any]:
+    return {"type": "auto", "properties": {"sample_threshold": 100}}
+
+
 class DenseIndex(msgspec.Struct, frozen=True):
     """Say how dense vectors are compared, and how deep graphs are built and searched."""
 
     metric: Literal["cosine", "euclidean", "dot_product", "hamming"] = "cosine"
-    quantization: Mapping[str, Any] = {"type": "auto", "properties": {"sample_threshold": 100}}
+    quantization: Mapping[str, Any] = msgspec.field(default_factory=_auto)
     num_layers: int = 7
     max_cache_size: int = 1000
     ef_construction: int = 512
@@ -100,7 +104,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     sparse_enabled: bool = False
     text_enabled: bool = False
     description: str | None = None
-    config: Mapping[str, Any] = {}
+    config: Mapping[str, Any] = msgspec.field(default_factory=dict)
     metadata_schema: Mapping[str, Any] | None = None
     store_raw_text: bool = False
     dense: DenseIndex | None = None

@@ -68,8 +68,9 @@ $(VENV)/.installed: $(VENV)/.pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.test: $(VENV)/.installed
+$(VENV)/.test: $(VENV)/.installed tests/support/cosdata_wheels.py
 	$(BIN)/python -m pip install --quiet --group test
+	$(BIN)/python tests/support/cosdata_wheels.py
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.installed

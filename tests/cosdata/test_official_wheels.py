@@ -6,7 +6,7 @@ import cosdata_wheels
 import pytest
 
 ONLY_THERE = {
-    ("cosdata-client", "0.1.5"): "DenseIndex",
+    ("cosdata-client", "0.1.5"): "Collections",
     ("cosdata-client", "0.2.2"): "fetch_vector",
     ("cosdata-sdk", "0.2.5"): "stream_upsert",
 }

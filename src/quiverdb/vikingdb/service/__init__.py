@@ -1,0 +1,1 @@
+"""VikingDB's operations, carried out on a database."""

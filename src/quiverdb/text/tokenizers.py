@@ -13,7 +13,7 @@ from unicodedata import category, normalize
 
 from quiverdb.text.resources import character_class
 
-__all__ = ["code_words", "multilingual_words", "whitespace_words", "words"]
+__all__ = ["code_words", "identifiers", "multilingual_words", "whitespace_words", "words"]
 
 _ASCII_WORD = re.compile(r"[0-9A-Za-z]+")
 _ASCII_IDENTIFIER = re.compile(r"[0-9A-Z_a-z]+")
@@ -60,6 +60,15 @@ def words(text: str) -> list[str]:
     return _identifier().findall(text.replace("_", " "))
 
 
+def identifiers(text: str) -> list[str]:
+    """Cut at everything that is neither a letter nor an underscore.
+
+    >>> identifiers("snake_case, naïve!")
+    ['snake_case', 'naïve']
+    """
+    return (_ASCII_IDENTIFIER if text.isascii() else _identifier()).findall(text)
+
+
 def whitespace_words(text: str) -> list[str]:
     """Cut at white space only."""
     return _BLANKS.findall(text)
@@ -71,7 +80,7 @@ def code_words(text: str) -> Iterator[tuple[str, bool]]:
     >>> [piece for piece, joined in code_words("parseHTTPHeader max_size 0xFF_FF")]
     ['parse', 'HTTP', 'Header', 'parseHTTPHeader', 'max', 'size', 'maxsize', '0xFFFF']
     """
-    for identifier in (_ASCII_IDENTIFIER if text.isascii() else _identifier()).findall(text):
+    for identifier in identifiers(text):
         segments = [segment for segment in identifier.split("_") if segment]
         whole = "".join(segments)
         if "0" <= identifier[0] <= "9":

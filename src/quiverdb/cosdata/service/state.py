@@ -1,0 +1,82 @@
+"""What a collection is set to and how far it has come, read before each operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from quiverdb.cosdata.errors import NotFoundError
+from quiverdb.cosdata.service.layout import HEAD, MARK, Head, NamedVersion, Settings
+from quiverdb.database import Database
+from quiverdb.errors import NotFoundError as MissingError
+
+__all__ = ["State", "load_state"]
+
+
+class State(msgspec.Struct, frozen=True):
+    """Hold the settings and the head of a collection.
+
+    >>> State("docs", Settings(dimension=3), Head(number=2), stored=True).at("2") is None
+    True
+    """
+
+    name: str
+    settings: Settings
+    head: Head
+    stored: bool
+    """Whether the head is a point; a new collection has none until its first commit."""
+
+    @property
+    def present(self) -> int:
+        """The number that the present state goes by."""
+        return self.head.number if self.head.same_as is None else self.head.same_as
+
+    def at(self, version: Any) -> int | None:
+        """Return the number of the state that a ``version`` argument asks for; None if it is the present one.
+
+        Raises ``NotFoundError`` for what is no number of a version.
+        """
+        if version is None:
+            return None
+        number = _number(version)
+        if number in (self.head.number, self.present):
+            return None
+        return self.named(version).number
+
+    def named(self, version: Any) -> NamedVersion:
+        """Return a version that has been created; raises ``NotFoundError`` if there is none."""
+        number = _number(version)
+        for named in self.head.versions:
+            if named.number == number:
+                return named
+        known = ", ".join(str(named.number) for named in self.head.versions[-20:]) or "none"
+        raise NotFoundError(
+            f"Version Not Found! '{self.name}' has no version {version}; create_version names the present state"
+            f" (versions: {known})"
+        )
+
+
+def _number(version: Any) -> int | None:
+    """Return the number that an argument holds, as one or in digits."""
+    if type(version) is str and version.isascii() and version.isdigit():
+        return int(version)
+    return version if type(version) is int else None
+
+
+def load_state(database: Database, name: str) -> State:
+    """Return the state of a collection; raises ``NotFoundError`` if Cosdata's API knows none of this name."""
+    try:
+        metadata = database.info(name).spec.metadata or {} if isinstance(name, str) else {}
+        if MARK in metadata:
+            records = database.retrieve(name, [HEAD])
+            settings = msgspec.convert(metadata[MARK], Settings)
+            head = msgspec.convert((records[0].payload or {})["head"], Head) if records else Head()
+            return State(name, settings, head, bool(records))
+    except MissingError as error:
+        raise _unknown(name) from error
+    raise _unknown(name)
+
+
+def _unknown(name: Any) -> NotFoundError:
+    return NotFoundError(f"Collection '{name}' not found")

@@ -155,6 +155,8 @@ class Schema(_Part, frozen=True, rename="pascal"):
     tensor: Vectorizer | None = None
     full_text: tuple[FullText, ...] = ()
     indexes: Mapping[str, Index] = msgspec.field(default_factory=dict)
+    expiring: bool = False
+    """Whether a row was ever given a time to live."""
     description: str | None = None
     created_at: float = 0.0
     updated_at: float = 0.0

@@ -1,0 +1,125 @@
+"""The service: carries out VikingDB's operations on a database.
+
+An operation goes to the function that its name stands for in a table. What the payload names is looked up first, so a
+function on a collection is given its schema, and one on an index that too. Functions return the ``result`` of the
+envelope and raise the errors of ``quiverdb.vikingdb.exceptions``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from quiverdb.database import Database
+from quiverdb.errors import InvalidInputError, NotFoundError, QuiverError, RateLimitedError, UnsupportedError
+from quiverdb.vikingdb.exceptions import UNKNOWN, VikingException, failure
+from quiverdb.vikingdb.operations import OPERATIONS, Operation, Payload
+from quiverdb.vikingdb.service.embedding import MODELS
+from quiverdb.vikingdb.service.layout import Index, Schema
+from quiverdb.vikingdb.service.search import SEARCHES
+from quiverdb.vikingdb.service.state import index_of, load_schema, stored_name
+
+__all__ = ["Service"]
+
+Result: TypeAlias = Any
+OnNothing: TypeAlias = "Callable[[Service, Payload], Result]"
+OnCollection: TypeAlias = "Callable[[Service, Schema, Payload], Result]"
+OnIndex: TypeAlias = "Callable[[Service, Schema, Index, Payload], Result]"
+
+_services: weakref.WeakValueDictionary[int, Service] = weakref.WeakValueDictionary()
+_registry = threading.Lock()
+
+SUCCESS = "The API call was executed successfully."
+
+
+class Service:
+    """Carry out operations on a database, which stays with who opened it. Safe for threads.
+
+    ``clock`` tells the seconds since 1970, by which rows with a time to live expire.
+    """
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self.database = database
+        self.clock = clock
+        self._locks: dict[str, threading.RLock] = {}
+
+    @classmethod
+    def of(cls, database: Database) -> Service:
+        """Return the service that all users of a database in this process share."""
+        with _registry:
+            service = _services.get(id(database))
+            if service is None:
+                service = _services[id(database)] = cls(database)
+            return service
+
+    def call(self, operation: str, payload: Payload, options: Any = None) -> Mapping[str, Any]:
+        """Carry out an operation and return its envelope; raises ``VikingException``.
+
+        The request id is that of ``options``, or a new one.
+        """
+        row = OPERATIONS[operation]
+        request_id = getattr(options, "request_id", None) or uuid.uuid4().hex
+        try:
+            result = self._carry_out(row, payload)
+        except VikingException as error:
+            if error.request_id == UNKNOWN:
+                error.request_id = request_id
+            raise
+        except QuiverError as error:
+            raise failure(_code(error), str(error), request_id=request_id) from error
+        return {"api": row.path, "code": "Success", "message": SUCCESS, "request_id": request_id, "result": result}
+
+    def schema(self, payload: Payload) -> Schema:
+        """Return the schema of the collection that a payload of the data plane names."""
+        return load_schema(
+            self.database,
+            _text(payload, "project_name"),
+            _text(payload, "collection_name"),
+            _text(payload, "resource_id"),
+        )
+
+    def lock(self, schema: Schema) -> threading.RLock:
+        """Return the lock under which a collection is changed."""
+        return self._locks.setdefault(stored_name(schema), threading.RLock())
+
+    def close(self) -> None:
+        """Do nothing: the database stays with who opened it, and others may share this service."""
+
+    def _carry_out(self, row: Operation, payload: Payload) -> Result:
+        if row.locator == "none":
+            return _ON_NOTHING[row.name](self, payload)
+        schema = self.schema(payload)
+        if row.locator == "collection":
+            return _ON_COLLECTION[row.name](self, schema, payload)
+        return _ON_INDEX[row.name](self, schema, index_of(schema, _text(payload, "index_name")), payload)
+
+
+def _text(payload: Payload, key: str) -> str | None:
+    """Return what stands in a payload to name something; empty texts count as nothing."""
+    value = payload.get(key)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise failure("InvalidParameter", f"{key} must be a string.")
+    return value
+
+
+_CODES: Mapping[type[QuiverError], str] = {
+    InvalidInputError: "InvalidParameter",
+    UnsupportedError: "InvalidParameter",
+    NotFoundError: "NotFound.VikingdbCollection",
+    RateLimitedError: "TooManyRequests",
+}
+
+
+def _code(error: QuiverError) -> str:
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), "InternalError")
+
+
+_ON_NOTHING: Mapping[str, OnNothing] = {**MODELS}
+_ON_COLLECTION: Mapping[str, OnCollection] = {}
+_ON_INDEX: Mapping[str, OnIndex] = {**SEARCHES}

@@ -21,12 +21,13 @@ GENERATED = {
     "qdrant/models.py",
 }
 
-COMMON = {"errors", "types", "_version", "dates"}
+COMMON = {"errors", "types", "_version", "dates", "packing"}
 INNER = {"model", *COMMON}
 ALLOWED_INSIDE = {
     "errors.py": set(),
     "_version.py": set(),
     "dates.py": COMMON,
+    "packing.py": set(),
     "types.py": INNER,
     "database.py": INNER,
     "model": INNER,

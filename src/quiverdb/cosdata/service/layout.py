@@ -49,6 +49,7 @@ __all__ = [
     "Settings",
     "SparseIndex",
     "TextIndex",
+    "past_id",
     "point_id",
 ]
 
@@ -100,6 +101,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Hold what the creation of a collection and of its indexes set."""
 
     dimension: int
+    uid: str = ""
+    """Of this collection alone, whatever it is called: a later one of its name has another."""
     dense_enabled: bool = True
     sparse_enabled: bool = False
     text_enabled: bool = False
@@ -143,5 +146,18 @@ def point_id(vector_id: str) -> str:
     >>> point_id("a") == point_id("a") != point_id("b")
     True
     """
-    digest = hashlib.blake2b(vector_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return str(uuid.UUID(bytes=digest))
+    return _uuid(vector_id, b"")
+
+
+def past_id(vector_id: str, born: int) -> str:
+    """Return the id of the past point that holds what a vector was from the commit ``born`` on.
+
+    >>> past_id("a", 1) not in (past_id("a", 2), point_id("a"))
+    True
+    """
+    return _uuid(vector_id, born.to_bytes(8))
+
+
+def _uuid(text: str, salt: bytes) -> str:
+    digits = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, salt=salt).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

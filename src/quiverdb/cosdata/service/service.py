@@ -1,7 +1,7 @@
 """The service: carries out Cosdata's operations on a database.
 
-An operation goes to the function that its name stands for in a table. Those that search are in ``search``; the others
-are here and in the modules beside, given the service, which holds what lives in this process alone.
+An operation goes to the function that its name stands for in a table, given the ``Context`` that all share and the
+state of the collection that is asked for. Searches are given the database alone.
 """
 
 from __future__ import annotations
@@ -10,17 +10,30 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-from quiverdb.cosdata.operations import Arguments
+from quiverdb.cosdata.errors import NotFoundError, ValidationError
+from quiverdb.cosdata.operations import OPERATIONS, Arguments
+from quiverdb.cosdata.service.collections import COLLECTIONS, create_collection, list_collections, loaded_collections
+from quiverdb.cosdata.service.commits import current
+from quiverdb.cosdata.service.context import Context
+from quiverdb.cosdata.service.failures import required, told, unknown_collection
 from quiverdb.cosdata.service.search import SEARCHES
-from quiverdb.cosdata.service.state import load_state
+from quiverdb.cosdata.service.state import State
+from quiverdb.cosdata.service.vectors import VECTORS
+from quiverdb.cosdata.service.versions import VERSIONS
+from quiverdb.cosdata.service.writes import WRITES, commit_together
 from quiverdb.database import Database
 
 __all__ = ["Service"]
 
-Carry: TypeAlias = "Callable[[Service, Arguments], Any]"
-
+_ON_ONE: Mapping[str, Callable[[Context, State, Arguments], Any]] = {**COLLECTIONS, **WRITES, **VECTORS, **VERSIONS}
+_ON_ALL: Mapping[str, Callable[[Context, Arguments], Any]] = {
+    "create_collection": create_collection,
+    "list_collections": list_collections,
+    "loaded_collections": loaded_collections,
+    "commit_together": commit_together,
+}
 _services: weakref.WeakValueDictionary[int, Service] = weakref.WeakValueDictionary()
 _registry = threading.Lock()
 
@@ -30,6 +43,14 @@ class Service:
 
     Transactions that are open end after ``transaction_timeout`` seconds without use. ``clock`` tells the time since
     any moment, ``now`` that since 1970.
+
+    >>> from quiverdb.engine.database import EngineDatabase
+    >>> with EngineDatabase.open(":memory:") as database:
+    ...     service = Service(database)
+    ...     _ = service.call("create_collection", {"name": "a", "dense_vector": {"enabled": True, "dimension": 2}})
+    ...     service.call("stream_upsert", {"collection": "a", "vectors": [{"id": 1, "values": [0.5, 1]}]})
+    ...     service.call("get_vector", {"collection": "a", "id": "1"})["dense_values"]
+    [0.5, 1.0]
     """
 
     def __init__(
@@ -41,9 +62,7 @@ class Service:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.database = database
-        self.transaction_timeout = transaction_timeout
-        self.clock = clock
-        self.now = now
+        self._context = Context(database, transaction_timeout, clock, now)
 
     @classmethod
     def of(cls, database: Database) -> Service:
@@ -56,13 +75,25 @@ class Service:
 
     def call(self, operation: str, arguments: Arguments) -> Any:
         """Carry out an operation; raises the errors of ``quiverdb.cosdata.errors``."""
-        search = SEARCHES.get(operation)
-        if search is not None:
-            return search(self.database, load_state(self.database, arguments["collection"]), arguments)
-        return _OPERATIONS[operation](self, arguments)
+        with told(operation, arguments.get("collection")):
+            on_all = _ON_ALL.get(operation)
+            if on_all is not None:
+                return on_all(self._context, arguments)
+            search = SEARCHES.get(operation)
+            if search is not None:
+                return search(self.database, self._state(operation, arguments), arguments)
+            on_one = _ON_ONE.get(operation)
+            if on_one is not None:
+                return on_one(self._context, self._state(operation, arguments), arguments)
+            known = ", ".join(OPERATIONS)
+            raise ValidationError(f"there is no operation {operation!r} here (known: {known})")
+
+    def _state(self, operation: str, arguments: Arguments) -> State:
+        name = required(arguments, "collection")
+        try:
+            return current(self._context, name)
+        except NotFoundError as error:
+            raise unknown_collection(operation, name) from error
 
     def close(self) -> None:
         """Do nothing: the database stays with who opened it, and others may share this service."""
-
-
-_OPERATIONS: Mapping[str, Carry] = {}

@@ -26,6 +26,8 @@ class State(msgspec.Struct, frozen=True):
     head: Head
     stored: bool
     """Whether the head is a point; a new collection has none until its first commit."""
+    created_at: float = 0.0
+    """Seconds since 1970."""
 
     @property
     def present(self) -> int:
@@ -67,12 +69,13 @@ def _number(version: Any) -> int | None:
 def load_state(database: Database, name: str) -> State:
     """Return the state of a collection; raises ``NotFoundError`` if Cosdata's API knows none of this name."""
     try:
-        metadata = database.info(name).spec.metadata or {} if isinstance(name, str) else {}
+        info = database.info(name if isinstance(name, str) else "")
+        metadata = info.spec.metadata or {}
         if MARK in metadata:
             records = database.retrieve(name, [HEAD])
             settings = msgspec.convert(metadata[MARK], Settings)
             head = msgspec.convert((records[0].payload or {})["head"], Head) if records else Head()
-            return State(name, settings, head, bool(records))
+            return State(name, settings, head, bool(records), info.created_at)
     except MissingError as error:
         raise _unknown(name) from error
     raise _unknown(name)

@@ -16,6 +16,7 @@ import numpy as np
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.model.point import DenseColumn, FloatArray, SparseVector, VectorColumn, VectorValue
+from quiverdb.packing import packed
 from quiverdb.qdrant.request.inference import KINDS, NotEmbeddedError
 from quiverdb.qdrant.request.parse import parse
 
@@ -28,11 +29,6 @@ _float32 = np.dtype(np.float32)
 @lru_cache(maxsize=64)
 def _packer(size: int) -> Callable[..., bytes]:
     return struct.Struct(f"{size}f").pack
-
-
-@lru_cache(maxsize=64)
-def _row_packer(size: int) -> Callable[..., None]:
-    return struct.Struct(f"{size}f").pack_into
 
 
 def vector(value: Any) -> VectorValue:
@@ -155,21 +151,15 @@ def _nested(value: Sequence[Any]) -> bool:
 
 
 def _packed(values: Sequence[Sequence[float]], size: int) -> FloatArray | None:
-    pack = _row_packer(size)
-    buffer = bytearray(4 * size * len(values))
-    start = 0
     try:
-        for value in values:
-            pack(buffer, start, *value)
-            start += 4 * size
+        return packed(values, size)
     except struct.error:
         if any(map(_nested, values)):
             return None
         _require_length(values, size)
-        culprit = values[start // (4 * size)]
-        found = next((item for item in culprit if not isinstance(item, int | float)), None)
+        items = (item for value in values for item in value)
+        found = next((item for item in items if not isinstance(item, int | float | np.number)), None)
         raise InvalidInputError(f"a vector is a list of numbers, found {short(found)} in it", field="vector") from None
-    return np.frombuffer(buffer, _float32).reshape(len(values), size)
 
 
 def _require_length(values: Sequence[Sequence[float]], size: int) -> None:

@@ -1,0 +1,156 @@
+"""Commits: a change of one collection is one write of the database, in which the head gets the number of the commit.
+
+Changes of several collections go to the journal first, with the numbers that their commits will have. From then on
+they are decided: each is carried out, now or when the journal is read again, and readers wait in between. A Qdrant
+server applies a write piece by piece, so there every commit takes this way, and the head is written last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from quiverdb.cosdata.errors import NotFoundError, ServerError
+from quiverdb.cosdata.service import journal
+from quiverdb.cosdata.service.changes import Change, operations, touched
+from quiverdb.cosdata.service.context import Context
+from quiverdb.cosdata.service.journal import Part
+from quiverdb.cosdata.service.layout import HEAD, Head
+from quiverdb.cosdata.service.revisions import archived
+from quiverdb.cosdata.service.state import State, load_state
+from quiverdb.model.filter import Filter, Range
+from quiverdb.model.point import Points
+from quiverdb.model.write import OverwritePayload, PointOperation, Upsert
+
+__all__ = ["DecidedError", "apply", "changing", "commit", "current", "recover", "vectors_count"]
+
+_REQUEST_BYTES = 4 << 20
+"""How large requests to a server may become, about."""
+_NUMBER_BYTES = 40
+"""Of one component of a vector in JSON, as it was given and as it is compared."""
+
+
+class DecidedError(ServerError):
+    """Tell that a commit failed half way, and will be carried out before anything else is."""
+
+
+def vectors_count(context: Context, state: State) -> int:
+    """Return how many vectors the present state has."""
+    return context.database.count(state.name) - state.head.past - state.stored
+
+
+def current(context: Context, name: str) -> State:
+    """Return the state of a collection once readers see nothing half done; ``NotFoundError`` if there is none."""
+    while True:
+        if context.unfinished:
+            recover(context)
+        state = load_state(context.database, name)
+        if not context.gate.wait(state.settings.uid):
+            return state
+
+
+@contextmanager
+def changing(context: Context, states: Sequence[State]) -> Iterator[list[State]]:
+    """Keep others from changing collections, and tell how these are now; ``NotFoundError`` if one is gone."""
+    while True:
+        with context.locked([state.settings.uid for state in states]):
+            if not context.unfinished:
+                yield [_renewed(context, state) for state in states]
+                return
+        recover(context)
+
+
+def _renewed(context: Context, state: State) -> State:
+    found = load_state(context.database, state.name)
+    if found.settings.uid != state.settings.uid:
+        raise NotFoundError(f"Collection '{state.name}' not found: it was deleted meanwhile")
+    return found
+
+
+def commit(context: Context, parts: Sequence[tuple[State, Sequence[Change]]]) -> None:
+    """Carry out the changes of collections, all or none, within ``changing``.
+
+    If an error comes after the journal was written, the rest is carried out before the next operation.
+    """
+    if len(parts) == 1 and context.atomic:
+        _commit(context, *parts[0])
+        return
+    decided = [Part(state.name, state.settings.uid, state.head.number + 1, changes) for state, changes in parts]
+    with context.gate.closed([part.uid for part in decided]):
+        entry = journal.write(context.database, decided)
+        try:
+            for state, changes in parts:
+                _commit(context, state, changes)
+            journal.remove(context.database, entry)
+        except BaseException as error:
+            context.unfinished = True
+            raise DecidedError(
+                f"the commit is decided but not carried out, which is tried again before the next operation: {error}"
+            ) from error
+
+
+def recover(context: Context) -> None:
+    """Carry out what the journal holds and nobody else is carrying out."""
+    with context.recovery:
+        if not context.unfinished:
+            return
+        context.unfinished = False
+        try:
+            for entry, parts in journal.entries(context.database):
+                with context.locked([part.uid for part in parts]), context.gate.closed([part.uid for part in parts]):
+                    for part in parts:
+                        _finish(context, part)
+                    journal.remove(context.database, entry)
+        except BaseException:
+            context.unfinished = True
+            raise
+
+
+def _finish(context: Context, part: Part) -> None:
+    """Carry out a part of an entry, unless it is done or its collection is gone."""
+    try:
+        state = load_state(context.database, part.collection)
+    except NotFoundError:
+        return
+    if state.settings.uid == part.uid and state.head.number < part.number:
+        _commit(context, state, part.changes)
+
+
+def _commit(context: Context, state: State, changes: Sequence[Change]) -> None:
+    number = state.head.number + 1
+    past = archived(context.database, state, touched(changes), number)
+    most = None if context.atomic else max(1, _REQUEST_BYTES // (_NUMBER_BYTES * (state.settings.dimension + 16)))
+    head = msgspec.structs.replace(
+        state.head,
+        number=number,
+        same_as=None,
+        transactions=state.head.transactions + 1,
+        records=state.head.records + sum(len(change.ids) for change in changes),
+        changed_at=context.now(),
+    )
+    apply(context, state, past, operations(changes, state.settings, number, most), head)
+
+
+def apply(
+    context: Context, state: State, past: Sequence[Points], writes: Iterable[PointOperation], head: Head
+) -> State:
+    """Store past points, carry out writes, and put the head in its place; return the state after that."""
+    steps: list[PointOperation] = [*map(Upsert, past), *writes]
+    if context.atomic:
+        head = msgspec.structs.replace(head, past=head.past + sum(len(points.ids) for points in past))
+        context.database.write(state.name, [*steps, _placed(state, head)])
+    else:
+        for step in steps:
+            context.database.write(state.name, [step])
+        gone = context.database.count(state.name, Filter(must=(Range("died", gte=0.0),)))
+        head = msgspec.structs.replace(head, past=gone)
+        context.database.write(state.name, [_placed(state, head)])
+    return msgspec.structs.replace(state, head=head, stored=True)
+
+
+def _placed(state: State, head: Head) -> PointOperation:
+    payload: dict[str, Any] = {"head": msgspec.to_builtins(head)}
+    return OverwritePayload((HEAD,), payload) if state.stored else Upsert(Points([HEAD], {}, [payload]))

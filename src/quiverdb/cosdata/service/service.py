@@ -18,6 +18,7 @@ from quiverdb.cosdata.service.collections import COLLECTIONS, create_collection,
 from quiverdb.cosdata.service.commits import current
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required, told, unknown_collection
+from quiverdb.cosdata.service.indexes import INDEXES
 from quiverdb.cosdata.service.search import SEARCHES
 from quiverdb.cosdata.service.state import State
 from quiverdb.cosdata.service.vectors import VECTORS
@@ -27,7 +28,13 @@ from quiverdb.database import Database
 
 __all__ = ["Service"]
 
-_ON_ONE: Mapping[str, Callable[[Context, State, Arguments], Any]] = {**COLLECTIONS, **WRITES, **VECTORS, **VERSIONS}
+_ON_ONE: Mapping[str, Callable[[Context, State, Arguments], Any]] = {
+    **COLLECTIONS,
+    **INDEXES,
+    **WRITES,
+    **VECTORS,
+    **VERSIONS,
+}
 _ON_ALL: Mapping[str, Callable[[Context, Arguments], Any]] = {
     "create_collection": create_collection,
     "list_collections": list_collections,

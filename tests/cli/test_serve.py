@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
+from cosdata_calls import token
 from serving import served
 from typer.testing import CliRunner
 
@@ -37,6 +38,7 @@ def refusal(*arguments: str) -> str:
         (["--tls-cert", "/nowhere.pem"], "tls.key must name a file"),
         (["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.pem"], "cannot be read"),
         (["--port", "99999"], "service.http_port has a wrong value"),
+        (["--port", "7000", "--cosdata-port", "7000"], "cosdata.port is 7000, which service.http_port is too"),
         (["--set", "cluster.enabled=true"], "not supported by this server"),
     ],
 )
@@ -68,6 +70,33 @@ def test_flags_go_before_the_environment_and_that_before_the_file(
         assert server.url in server.log.read_text()
 
 
+def test_cosdata_may_have_a_port_of_its_own(tmp_path: Path) -> None:
+    with served(tmp_path, "--cosdata-port", "0", "--set", "cosdata.password=asdfg") as server:
+        alone = f"http://127.0.0.1:{server.cosdata_port}"
+        assert f"{server.url} and 127.0.0.1:{server.grpc_port} and {alone};" in server.log.read_text()
+        headers = {"authorization": f"Bearer {token(alone, 'asdfg')}"}  # good for both
+        for url in (alone, server.url):
+            assert httpx.get(f"{url}/vectordb/nowhere", headers=headers).status_code == 404
+            assert httpx.get(f"{url}/vectordb/nowhere").status_code == 401
+        for path in ("/", "/healthz", "/collections", "/metrics"):
+            answer = httpx.get(f"{alone}{path}")
+            assert (answer.status_code, answer.content) == (404, b"")
+            assert httpx.get(f"{server.url}{path}").status_code == 200
+        assert 'cosdata_responses_total{method="POST",endpoint="/auth/create-session",status="200"} 1' in (
+            httpx.get(f"{server.url}/metrics").text
+        )
+        assert server.stop() == 0
+        assert "asdfg" not in server.log.read_text()
+    with served(tmp_path) as server:
+        assert server.cosdata_port is None
+
+
+def test_a_taken_port_for_cosdata_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert f"{port}: " in refusal("--port", "0", "--grpc-port", "0", "--cosdata-port", port)
+
+
 def test_it_speaks_tls(tmp_path: Path) -> None:
     ca = trustme.CA()
     mine = ca.issue_cert("127.0.0.1")
@@ -77,7 +106,9 @@ def test_it_speaks_tls(tmp_path: Path) -> None:
         part.write_to_path(cert, append=True)
     trusting = ssl.create_default_context()
     ca.configure_trust(trusting)
-    with served(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as server:
+    with served(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key), "--cosdata-port", "0") as server:
+        about = f"https://127.0.0.1:{server.cosdata_port}/api-docs/openapi.json"
+        assert httpx.get(about, verify=trusting).status_code == 200
         assert httpx.get(f"https://127.0.0.1:{server.port}/healthz", verify=trusting).status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(f"http://127.0.0.1:{server.port}/healthz")

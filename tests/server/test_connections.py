@@ -172,7 +172,7 @@ def test_a_body_must_not_trickle(line: socket.socket, monkeypatch: pytest.Monkey
 
 
 def test_an_idle_connection_is_closed_in_the_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server._http.config, "timeout_keep_alive", 0.5)
+    monkeypatch.setattr(server._doors["http"]._http.config, "timeout_keep_alive", 0.5)
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as silent:
         assert is_closed(silent)
 

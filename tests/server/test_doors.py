@@ -79,7 +79,7 @@ def test_no_route_is_left_unlocked(locked: Server, method: str, path: str) -> No
 
 
 def test_all_routes_are_tried(locked: Server) -> None:
-    steps, served = [locked.rest.router._root], set()
+    steps, served = [locked.qdrant.router._root], set()
     while steps:
         step = steps.pop()
         steps += step.steps.values()

@@ -70,6 +70,17 @@ def test_requests_are_told_by_method_endpoint_and_status() -> None:
     assert found["grpc_responses_max_duration_seconds", failed] == 0.25
 
 
+def test_requests_of_other_protocols_are_told_apart() -> None:
+    requests = Requests()
+    requests.record("cosdata", "GET /vectordb/collections", 200, 0.5)
+    requests.record("cosdata", "GET /vectordb/collections", 401, 0.1)
+    found = told(requests)
+    ok, refused = (labels(method="GET", endpoint="/vectordb/collections", status=status) for status in ("200", "401"))
+    assert found["cosdata_responses_total", ok] == found["cosdata_responses_fail_total", refused] == 1
+    assert found["cosdata_responses_max_duration_seconds", ok] == 0.5
+    assert requests.telemetry() == {"rest": {"responses": {}}, "grpc": {"responses": {}}}
+
+
 @given(st.lists(st.floats(0, 100)))
 def test_histograms_count_what_is_not_above_their_bounds(times: list[float]) -> None:
     requests = Requests()

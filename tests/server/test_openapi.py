@@ -38,7 +38,7 @@ SENT = ("method", "url", "params", "headers", "json", "data")
 
 
 def test_what_is_served_is_described_and_nothing_else(server: Server) -> None:
-    served = {(route.name, route.method.lower(), route.path) for route in server.rest.routes}
+    served = {(route.name, route.method.lower(), route.path) for route in server.qdrant.routes}
     told = {
         (operation.get("operationId"), method, path)
         for path, operations in DOCUMENT["paths"].items()

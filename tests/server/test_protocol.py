@@ -33,7 +33,7 @@ def line(server: Server) -> Iterator[socket.socket]:
 @pytest.fixture
 def hasty(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every deadline of a connection end soon."""
-    monkeypatch.setattr(server._http.config, "timeout_keep_alive", SOON)
+    monkeypatch.setattr(server._doors["http"]._http.config, "timeout_keep_alive", SOON)
     monkeypatch.setattr(protocol, "HEAD_SECONDS", SOON)
     monkeypatch.setattr(protocol, "ANSWER_SECONDS", SOON)
 

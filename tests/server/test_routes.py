@@ -21,7 +21,7 @@ def test_the_facts_are_complete() -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_every_route_is_served(server: Server, method: str, path: str) -> None:
-    route, names = server.rest.router.find(method, path.format_map({name: f"a {name}" for name in NAMES}))
+    route, names = server.qdrant.router.find(method, path.format_map({name: f"a {name}" for name in NAMES}))
     assert route.label == f"{method} {path}"
     assert route.name in NEEDS
     assert names == {name: f"a {name}" for name in NAMES if f"{{{name}}}" in path}

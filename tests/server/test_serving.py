@@ -14,6 +14,9 @@ import pytest
 
 from quiverdb.engine.database import EngineDatabase
 from quiverdb.errors import InvalidInputError
+from quiverdb.server.app import Application
+from quiverdb.server.core import Core
+from quiverdb.server.qdrant import QdrantDialect
 from quiverdb.server.serving import Server, serving
 from quiverdb.server.settings import Service, Settings
 
@@ -134,6 +137,7 @@ def test_servers_leave_no_threads() -> None:
 
 def test_the_application_minds_http_only() -> None:
     with EngineDatabase.open(":memory:") as database:
-        server = Server(database, Settings(service=Service(http_port=0, grpc_port=None)))
-        assert asyncio.run(server.rest({"type": "lifespan"}, None, None)) is None  # type: ignore[arg-type]
-        asyncio.run(server.stop())
+        core = Core(database, Settings())
+        application = Application(core, [QdrantDialect(core)])
+        assert asyncio.run(application({"type": "lifespan"}, None, None)) is None  # type: ignore[arg-type]
+        core.close()

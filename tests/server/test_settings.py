@@ -275,7 +275,22 @@ def test_settings_that_contradict_each_other_are_errors(flags: dict[str, Any], f
 
 
 def test_any_free_port_may_be_taken_twice() -> None:
-    assert load({"port": 0, "grpc_port": 0}).service.grpc_port == 0
+    assert load({"port": 0, "grpc_port": 0, "cosdata_port": 0}).service.grpc_port == 0
+
+
+def test_each_interface_has_a_port_of_its_own() -> None:
+    assert load({"port": 1, "grpc_port": 2, "cosdata_port": 3}).cosdata.port == 3
+    for one, other in ((1, 2), (2, 1)):
+        with pytest.raises(
+            InvalidInputError, match=rf"cosdata\.port is 1, which service\.{'http' if one == 1 else 'grpc'}_port is too"
+        ):
+            load({"port": one, "grpc_port": other, "cosdata_port": 1})
+
+
+def test_passwords_are_not_shown() -> None:
+    settings = load({"cosdata.password": "correct horse"})
+    assert settings.cosdata.password == "correct horse"
+    assert "horse" not in repr(settings)
 
 
 def test_a_cluster_is_not_supported() -> None:
@@ -304,7 +319,7 @@ def test_every_setting_does_something(key: str) -> None:
     name = key.rpartition(".")[2]
     used = re.compile(rf'\.{name}\b|"{name}"')
     folder = Path(server.__file__).parent
-    readers = {*folder.glob("*.py"), folder.parent / "cli/serve.py"} - {folder / "sources.py"}
+    readers = {*folder.rglob("*.py"), folder.parent / "cli/serve.py"} - {folder / "sources.py"}
     assert any(used.search(path.read_text()) for path in readers)
 
 

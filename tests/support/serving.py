@@ -21,6 +21,7 @@ class Served:
     port: int
     grpc_port: int | None
     log: Path
+    cosdata_port: int | None = None
 
     @property
     def url(self) -> str:
@@ -43,7 +44,7 @@ def served(folder: Path, *flags: str, data: str | Path = ":memory:") -> Iterator
         process = subprocess.Popen([*command, "--ports-file", str(ports), *flags], stderr=stderr, text=True)
     try:
         found = _wait(ports, process, log)
-        yield Served(process, found["http"], found["grpc"], log)
+        yield Served(process, found["http"], found["grpc"], log, found["cosdata"])
     finally:
         if process.poll() is None:
             process.kill()

@@ -1,4 +1,4 @@
-"""``quiverdb serve``: a database behind Qdrant's protocols."""
+"""``quiverdb serve``: a database behind the protocols of Qdrant and Cosdata."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def serve(
             help="Port of the gRPC interface; 0 takes any free one.", show_default="6334, if gRPC is installed"
         ),
     ] = None,
+    cosdata_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port for Cosdata's paths alone, which the REST interface has too; 0 takes any free one.",
+            show_default=False,
+        ),
+    ] = None,
     api_key: Annotated[
         str | None, typer.Option(help="Key that clients must have.", metavar="KEY", show_default=False)
     ] = None,
@@ -73,7 +80,7 @@ def serve(
         typer.Option(help="File to write the ports to, as JSON, once requests are let in.", show_default=False),
     ] = None,
 ) -> None:
-    """Serve a database to the clients of Qdrant, until Ctrl-C or SIGTERM.
+    """Serve a database to the clients of Qdrant and Cosdata, until Ctrl-C or SIGTERM.
 
     Settings come from flags, then QUIVERDB__SECTION__KEY and QDRANT__SECTION__KEY in the environment, then the file.
     """
@@ -139,7 +146,7 @@ def _tell(server: Server, settings: Settings) -> None:
     from rich.markup import escape
 
     source = settings.storage.backend or settings.storage.storage_path
-    places = " and ".join([server.url, *([server.grpc_target] if server.grpc_target else [])])
+    places = " and ".join(place for place in (server.url, server.grpc_target, server.cosdata_url) if place)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     console.print(f"[bold]QuiverDB[/] serves {escape(source)} on [bold]{escape(places)}[/]; Ctrl-C ends it.")
 

@@ -15,7 +15,7 @@ import msgspec
 
 from quiverdb.errors import RefusedError
 
-__all__ = ["FULL", "NEEDS", "Access", "Grant", "Need", "collections_named", "is_open"]
+__all__ = ["FULL", "NEEDS", "NOBODY", "Access", "Grant", "Need", "collections_named", "is_open"]
 
 Grant: TypeAlias = Literal["r", "rw", "prw"]
 
@@ -91,7 +91,10 @@ class Access(msgspec.Struct, frozen=True):
         ``request`` is its arguments or its body, as plain data; collections that it looks things up in must be
         readable too. Raises ``KeyError`` for an operation that ``NEEDS`` does not know.
         """
-        need = NEEDS[operation]
+        self.check(NEEDS[operation], collection, request)
+
+    def check(self, need: Need, collection: str | None = None, request: object = None) -> None:
+        """Raise ``RefusedError`` (403) unless the caller has what an operation needs; see ``require``."""
         if need.scope in ("open", "any"):
             return
         if self.everywhere is not None:
@@ -125,6 +128,8 @@ class Access(msgspec.Struct, frozen=True):
 
 FULL = Access("m")
 """What everybody has where no key is set."""
+NOBODY = Access(None)
+"""What those have who are not known."""
 
 
 def is_open(operation: str) -> bool:

@@ -1,19 +1,16 @@
-"""The REST server as an ASGI application: requests find their routes, and whoever may ask is answered."""
+"""The server over HTTP as an ASGI application: requests find their protocol and route, and who may ask is answered."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from time import perf_counter
 
-from quiverdb.server.access import FULL, is_open
 from quiverdb.server.core import Core
-from quiverdb.server.exchange import ClientGoneError, Receive, Request, Response, Route, Scope, Send, headers_of
-from quiverdb.server.failures import failure
-from quiverdb.server.rest import operation_routes
-from quiverdb.server.routing import MethodError, PathError, Router
-from quiverdb.server.service import service_routes
-from quiverdb.server.snapshots import snapshot_routes
+from quiverdb.server.dialect import Dialect
+from quiverdb.server.exchange import ClientGoneError, Receive, Request, Response, Route, Scope, Send
+from quiverdb.server.routing import MethodError, PathError
 
 __all__ = ["Application"]
 
@@ -21,54 +18,57 @@ _log = logging.getLogger("quiverdb.server")
 
 
 class Application:
-    """Answer requests over REST.
+    """Answer requests in the first of several protocols that owns them; the last one takes those that nobody owns.
 
     >>> import quiverdb
+    >>> from quiverdb.server.qdrant import QdrantDialect
     >>> from quiverdb.server.settings import Settings
     >>> with quiverdb.open(":memory:") as database:
-    ...     route, path = Application(Core(database, Settings())).router.find("GET", "/collections/a%20b")
-    >>> route.name, path
-    ('get_collection', {'collection_name': 'a b'})
+    ...     core = Core(database, Settings())
+    ...     Application(core, [QdrantDialect(core)]).dialect_of({"raw_path": b"/collections"}).protocol
+    'rest'
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, dialects: Sequence[Dialect]) -> None:
         self._core = core
-        self.routes = (*operation_routes(core), *service_routes(core), *snapshot_routes(core))
-        self.router: Router[Route] = Router()
-        for route in self.routes:
-            self.router.add(route.method, route.path, route)
+        self._dialects = tuple(dialects)
+
+    def dialect_of(self, scope: Scope) -> Dialect:
+        """Return the protocol that a request is of."""
+        return next((one for one in self._dialects if one.owns(scope)), self._dialects[-1])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             return
         began = perf_counter()
-        label = "unknown"
+        dialect = self.dialect_of(scope)
+        request, route = Request(scope, receive), None
         try:
-            route, request = await self._enter(scope, receive)
-            label = route.label
+            route = await _route_of(dialect, request)
             answer: Response = await route.endpoint(request)
         except ClientGoneError as error:
             _log.debug("%s: %s", scope["raw_path"].decode("ascii"), error)
             return
         except Exception as error:
-            answer = failure(error)
+            answer = dialect.failure(error, route)
         with suppress(ClientGoneError):
             await answer(scope, receive, send)
         seconds = perf_counter() - began
-        self._core.answered("rest", label, answer.status, seconds)
+        label = "unknown" if route is None else route.label
+        self._core.answered(dialect.protocol, label, answer.status, seconds)
         if _log.isEnabledFor(logging.DEBUG):
             path = scope["raw_path"].decode("ascii")  # in which no line can end
             _log.debug("%s %s: %d in %.1f ms", scope["method"], path, answer.status, seconds * 1e3)
 
-    async def _enter(self, scope: Scope, receive: Receive) -> tuple[Route, Request]:
-        """Return the route of a request whose caller may take it."""
-        try:
-            route, path = self.router.find(scope["method"], scope["raw_path"].decode("ascii"))
-        except (PathError, MethodError):
-            await self._core.access(headers_of(scope))  # those who are not let in learn of no route either
-            raise
-        access = FULL if is_open(route.name) else await self._core.access(headers_of(scope))
-        access.require(route.name, path.get("collection_name"))
-        self._core.calls.check_mode(route.name)
-        return route, Request(scope, receive, path, access)
+
+async def _route_of(dialect: Dialect, request: Request) -> Route:
+    """Return the route of a request whose caller may take it, and note in the request what that caller may do."""
+    scope = request.scope
+    try:
+        route, request.path = dialect.router.find(scope["method"], scope["raw_path"].decode("ascii"))
+    except (PathError, MethodError):
+        await dialect.admit(request, None)
+        raise
+    request.access = await dialect.admit(request, route)
+    return route

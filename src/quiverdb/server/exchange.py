@@ -13,11 +13,12 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from quiverdb.errors import InvalidInputError, RefusedError
-from quiverdb.server.access import Access
+from quiverdb.server.access import NOBODY
 from quiverdb.server.limits import BodySize
 from quiverdb.wire.rest import encode
 
 __all__ = [
+    "GZIP_FROM",
     "JSON",
     "TEXT",
     "Answer",
@@ -42,6 +43,8 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
+GZIP_FROM = 1 << 16
+"""Answers of fewer bytes travel faster as they are."""
 PATIENCE = 30.0
 """Seconds that a client has to send a body, besides what its size takes."""
 SLOWEST = 16 * 1024
@@ -61,15 +64,14 @@ class SlowClientError(TimeoutError):
 
 
 class Request:
-    """Read a request: its path, query and headers, and its body as it arrives.
+    """Read a request: its query and headers, and its body as it arrives."""
 
-    ``access`` is what the caller may do.
-    """
-
-    def __init__(self, scope: Scope, receive: Receive, path: Mapping[str, str], access: Access) -> None:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
-        self.path = path
-        self.access = access
+        self.path: Mapping[str, str] = {}
+        """What the braces in the path of the route stand for."""
+        self.access = NOBODY
+        """What the caller may do."""
         self._receive = receive
 
     @cached_property
@@ -160,12 +162,17 @@ class Answer(msgspec.Struct, frozen=True):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (as ASGI has it)
         """Send the answer."""
-        headers = [*self.headers, (b"content-length", b"%d" % len(self.body))]
+        headers = list(self.headers)
+        if self.status != HTTPStatus.NO_CONTENT:  # which has no body, and must not tell of one
+            headers.append((b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
-    def compressed(self) -> Answer:
-        """Return the answer as gzip."""
+    def packed_for(self, request: Request) -> Answer:
+        """Return the answer as gzip, if it is long and the client can read that."""
+        return self._packed() if len(self.body) >= GZIP_FROM and request.takes_gzip else self
+
+    def _packed(self) -> Answer:
         packer = zlib.compressobj(1, wbits=31)
         headers = (*self.headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
         return Answer(packer.compress(self.body) + packer.flush(), self.status, headers)
@@ -203,7 +210,7 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Lead a method and path to what answers; ``name`` is that of the operation in ``quiverdb.server.access``."""
+    """Lead a method and path to what answers; ``name`` is that of the operation in the tables of its protocol."""
 
     name: str
     method: str

@@ -16,7 +16,7 @@ from quiverdb.server.exchange import JSON, Answer, SlowClientError
 from quiverdb.server.routing import MethodError, PathError
 from quiverdb.wire.rest import encode
 
-__all__ = ["failure", "refusal"]
+__all__ = ["failure", "refusal", "told"]
 
 logger = logging.getLogger("quiverdb.server")
 
@@ -51,13 +51,18 @@ def failure(error: Exception) -> Answer:
             return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed", allowed)
     if (response := unexpected_response(error)) is not None:
         return failure(response)
+    return refusal(*told(error))
+
+
+def told(error: Exception) -> tuple[HTTPStatus, str]:
+    """Return the status of an error of the server itself and what is told of it; log one that nobody foresaw."""
     for kind, status, prefix in _STATUSES:
         if isinstance(error, kind):
             if isinstance(error, StorageError) and _is_full(error):
                 status, prefix = HTTPStatus.INSUFFICIENT_STORAGE, "No space left"
-            return refusal(status, f"{prefix}: {error}")
+            return status, f"{prefix}: {error}"
     logger.error("a request failed", exc_info=error)
-    return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, f"Service internal error: {type(error).__name__}")
+    return HTTPStatus.INTERNAL_SERVER_ERROR, f"Service internal error: {type(error).__name__}"
 
 
 def refusal(status: HTTPStatus, message: str, *headers: tuple[bytes, bytes]) -> Answer:

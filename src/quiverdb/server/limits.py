@@ -14,7 +14,7 @@ import numpy.typing as npt
 from quiverdb.errors import RefusedError
 from quiverdb.server.settings import Service
 
-__all__ = ["BodySize", "check_batch", "check_depth"]
+__all__ = ["BodySize", "check_batch", "check_depth", "is_deeper"]
 
 TOO_LARGE = 413
 _REQUESTS = ("requests", "searches", "update_operations", "operations")
@@ -70,14 +70,20 @@ def check_depth(body: bytes, limit: int) -> None:
 
     >>> check_depth(b'[{"text": "[[[["}]', limit=2)
     """
+    if is_deeper(body, limit):
+        raise RefusedError(f"Format error in JSON body: recursion limit exceeded: more than {limit} levels", status=400)
+
+
+def is_deeper(body: bytes, limit: int) -> bool:
+    """Tell whether JSON is nested more than ``limit`` deep; whether it is well-formed is not looked at.
+
+    >>> is_deeper(b"[[1]]", limit=1)
+    True
+    """
     if len(body) <= _BLOCK and body.count(b"[") + body.count(b"{") <= limit:
-        return
-    scan = _Scan()
-    for start in range(0, len(body), _BLOCK):
-        if scan.deepest(np.frombuffer(body, "u1", min(_BLOCK, len(body) - start), start)) > limit:
-            raise RefusedError(
-                f"Format error in JSON body: recursion limit exceeded: more than {limit} levels", status=400
-            )
+        return False
+    scan, blocks = _Scan(), range(0, len(body), _BLOCK)
+    return any(scan.deepest(np.frombuffer(body, "u1", min(_BLOCK, len(body) - at), at)) > limit for at in blocks)
 
 
 class _Scan:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from quiverdb.database import Database
 from quiverdb.errors import NotFoundError
@@ -27,9 +27,10 @@ BOUNDS = tuple(digit * 10**power for power in range(-6, 2) for digit in (1, 5))
 MAX_ENDPOINTS = 2000
 """More are not told apart, so that no caller can make the statistics grow without end."""
 
-Protocol: TypeAlias = Literal["rest", "grpc"]
+Protocol: TypeAlias = Literal["rest", "grpc", "cosdata"]
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
+_PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 _PROC = Path("/proc/self")
 
 
@@ -101,13 +102,14 @@ class Requests:
         told: dict[str, Any] = {protocol: {"responses": {}} for protocol in ("rest", "grpc")}
         with self._lock:
             for (protocol, endpoint, status), timing in self._timings.items():
-                told[protocol]["responses"].setdefault(endpoint, {})[str(status)] = timing.statistics()
+                if protocol in told:  # of which alone Qdrant's API knows
+                    told[protocol]["responses"].setdefault(endpoint, {})[str(status)] = timing.statistics()
         return told
 
     def families(self) -> list[_Family]:
         """Return the metrics of all requests."""
         with self._lock:
-            return [family for protocol in ("rest", "grpc") for family in self._families_of(protocol)]
+            return [family for protocol in _PROTOCOLS for family in self._families_of(protocol)]
 
     def _families_of(self, protocol: Protocol) -> Iterator[_Family]:
         timings = [
@@ -223,7 +225,7 @@ def _labels(protocol: Protocol, endpoint: str, status: int) -> Labels:
 
 
 def _failed(protocol: Protocol, status: int) -> bool:
-    return status >= 400 if protocol == "rest" else status != 0
+    return status != 0 if protocol == "grpc" else status >= 400
 
 
 def _lines(family: _Family, name: str) -> Iterator[str]:

@@ -14,10 +14,7 @@ from quiverdb.server.settings import MEGABYTE
 from quiverdb.wire.operations import Operation
 from quiverdb.wire.rest import arguments_of
 
-__all__ = ["GZIP_FROM", "operation_routes"]
-
-GZIP_FROM = 1 << 16
-"""Answers of fewer bytes travel faster as they are."""
+__all__ = ["operation_routes"]
 
 
 def operation_routes(core: Core) -> Iterator[Route]:
@@ -49,4 +46,4 @@ def _answer(core: Core, operation: Operation, request: Request, body: bytes, beg
         return bare(result)
     seconds = perf_counter() - began
     answer = accepted(seconds) if result is None else ok(result, seconds)
-    return answer.compressed() if len(answer.body) >= GZIP_FROM and request.takes_gzip else answer
+    return answer.packed_for(request)

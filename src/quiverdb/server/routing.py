@@ -46,8 +46,10 @@ class Router(Generic[T]):
     ('info', {'name': 'a/b'})
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, exact: bool = False) -> None:
         self._root = _Step[T]()
+        self._exact = exact
+        """Whether a slash at the end of a path counts."""
         self.find = lru_cache(maxsize=1024)(self._find)
         """As ``_find``; most requests are for a few paths."""
 
@@ -67,17 +69,18 @@ class Router(Generic[T]):
         Raise ``PathError`` or ``MethodError`` if there is none, ``InvalidInputError`` for a path that is no UTF-8.
         """
         try:
-            parts = [unquote(part, errors="strict") for part in path.rstrip("/").split("/")[1:]] or [""]
+            steps = (path if self._exact else path.rstrip("/")).split("/")[1:]
+            parts = [unquote(part, errors="strict") for part in steps] or [""]
         except UnicodeDecodeError:
             raise InvalidInputError("it is not UTF-8", fault="path") from None
         found = list(self._walk(self._root, parts, 0, ()))
         if not found:
             raise PathError(path)
-        wanted = "GET" if method == "HEAD" else method
-        for step, values in found:
-            if wanted in step.ends:
-                target, names = step.ends[wanted]
-                return target, dict(zip(names, values, strict=True))
+        for wanted in (method, "GET") if method == "HEAD" else (method,):
+            for step, values in found:
+                if wanted in step.ends:
+                    target, names = step.ends[wanted]
+                    return target, dict(zip(names, values, strict=True))
         known = {method for step, _ in found for method in step.ends}
         raise MethodError(tuple(sorted(known | ({"HEAD"} if "GET" in known else set()))))
 

@@ -19,7 +19,7 @@ from quiverdb.errors import InvalidInputError
 from quiverdb.server.access import FULL, Access, is_open
 from quiverdb.server.bodies import ROWS
 from quiverdb.server.core import Core
-from quiverdb.server.rest import GZIP_FROM
+from quiverdb.server.exchange import GZIP_FROM
 from quiverdb.server.rpc_failures import RpcFailure, rpc_failure
 from quiverdb.wire.messages import MessageClass
 from quiverdb.wire.operations import Operation

@@ -7,36 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import signal
-import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import uvicorn
-from starlette.middleware.cors import CORSMiddleware
 
 from quiverdb.database import Database
 from quiverdb.errors import MissingLibraryError
 from quiverdb.server.app import Application
 from quiverdb.server.core import Core
-from quiverdb.server.protocol import PatientProtocol
+from quiverdb.server.cosdata.dialect import CosdataDialect
+from quiverdb.server.dialect import Dialect
+from quiverdb.server.listening import Listener
+from quiverdb.server.qdrant import QdrantDialect
 from quiverdb.server.settings import Service, Settings, authority, check_settings
 from quiverdb.server.tls import tls_context
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from quiverdb.server.grpc import RpcServer
 
 __all__ = ["Server", "run", "serving"]
 
 T = TypeVar("T")
 
-KEEP_ALIVE_SECONDS = 75
-_BACKLOG = 2048
-_BETWEEN = 0.05
-"""Seconds between two looks for connections that came late."""
 _log = logging.getLogger("quiverdb.server")
 
 ANYWHERE = Settings(service=Service(http_port=0, grpc_port=None))
@@ -54,51 +50,47 @@ class Server:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         check_settings(settings)
-        service = settings.service
-        self._tls = tls_context(settings)
+        service, tls = settings.service, tls_context(settings)
         self._new_rpc = _rpc_maker(service)
         self._rpc: RpcServer | None = None
         self.host = service.host
-        self._socket = _listen(service.host, service.http_port)
-        self.port: int = self._socket.getsockname()[1]
         self.core = Core(database, settings)
-        self.rest = Application(self.core)
-        self._http = self._server(service)
-        self._ticking: asyncio.Task[None] | None = None
+        self.qdrant, self.cosdata = QdrantDialect(self.core), CosdataDialect(self.core)
+        self._doors: dict[str, Listener] = {}
+        try:
+            self._open("http", service.http_port, [self.cosdata, self.qdrant], tls)
+            if settings.cosdata.port is not None:
+                self._open("cosdata", settings.cosdata.port, [self.cosdata], tls)
+        except BaseException:
+            self._close_doors()
+            raise
 
-    def _server(self, service: Service) -> uvicorn.Server:
-        app: Any = self.rest
-        if service.lets_pages_ask:
-            app = CORSMiddleware(app, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
-        config = uvicorn.Config(
-            app,
-            http=PatientProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=math.ceil(service.graceful_shutdown_secs),
-            backlog=_BACKLOG,
-        )
-        config.load()
-        config.ssl = self._tls
-        server = uvicorn.Server(config)
-        server.lifespan = config.lifespan_class(config)
-        return server
+    def _open(self, name: str, port: int, dialects: Sequence[Dialect], tls: SSLContext | None) -> None:
+        self._doors[name] = Listener(Application(self.core, dialects), self.core.settings.service, port, tls)
+
+    def _close_doors(self) -> None:
+        for door in self._doors.values():
+            door.close()
+
+    @property
+    def port(self) -> int:
+        """The port that all protocols over HTTP share."""
+        return self._doors["http"].port
 
     @property
     def url(self) -> str:
-        """Where clients find the REST interface."""
-        scheme = "http" if self._tls is None else "https"
-        return f"{scheme}://{authority(self.host, self.port)}"
+        """Where clients find the protocols over HTTP."""
+        return self._doors["http"].url
+
+    @property
+    def cosdata_url(self) -> str | None:
+        """Where clients of Cosdata find what is there for them alone, if it is."""
+        return self._doors["cosdata"].url if "cosdata" in self._doors else None
 
     @property
     def connections(self) -> int:
-        """How many connections to the REST interface are open."""
-        return len(self._http.server_state.connections)
+        """How many connections over HTTP are open."""
+        return sum(door.connections for door in self._doors.values())
 
     @property
     def grpc_target(self) -> str | None:
@@ -108,41 +100,29 @@ class Server:
     @property
     def ports(self) -> Mapping[str, int | None]:
         """The ports by protocol."""
-        return {"http": self.port, "grpc": None if self._rpc is None else self._rpc.port}
+        alone = self._doors.get("cosdata")
+        return {
+            "http": self.port,
+            "grpc": None if self._rpc is None else self._rpc.port,
+            "cosdata": None if alone is None else alone.port,
+        }
 
     async def start(self) -> None:
         """Begin to answer; ``OSError`` if the port for gRPC is taken."""
         if self._new_rpc is not None:
             self._rpc = self._new_rpc(self.core)
             await self._rpc.start()
-        await self._http.startup(sockets=[self._socket])
-        self._ticking = asyncio.create_task(self._http.main_loop())
+        for door in self._doors.values():
+            await door.start()
 
     async def stop(self) -> None:
         """Let nobody in any more, answer what was asked, and end the threads."""
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._stop_http())
+        async with asyncio.TaskGroup() as all_doors:
+            for door in self._doors.values():
+                all_doors.create_task(door.stop())
             if self._rpc is not None:
-                both.create_task(self._rpc.stop())
+                all_doors.create_task(self._rpc.stop())
         await asyncio.to_thread(self.core.close)
-
-    async def _stop_http(self) -> None:
-        self._http.should_exit = True
-        if self._ticking is not None:
-            await self._ticking
-            goodbye = asyncio.create_task(self._dismiss())
-            await self._http.shutdown(sockets=[self._socket])
-            goodbye.cancel()
-            for connection in list(self._http.server_state.connections):
-                connection.transport.abort()
-        self._socket.close()
-
-    async def _dismiss(self) -> None:
-        """Close every connection once it has its answer; some come up just after the server closed the others."""
-        while True:
-            for connection in list(self._http.server_state.connections):
-                connection.shutdown()
-            await asyncio.sleep(_BETWEEN)
 
 
 def _rpc_maker(service: Service) -> Callable[[Core], RpcServer] | None:
@@ -160,24 +140,6 @@ def _rpc_maker(service: Service) -> Callable[[Core], RpcServer] | None:
         _log.warning("there is no gRPC interface: %s", error)
         return None
     return RpcServer
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound; ``OSError`` if the port is taken or the host not of this machine."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            if hasattr(socket, "SO_REUSEADDR"):
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-        except BaseException:
-            listener.close()
-            raise
-    except OSError as error:
-        message = f"the server cannot listen on {authority(host, port)}: {error.strerror or error}"
-        raise OSError(error.errno, message) from error
-    return listener
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

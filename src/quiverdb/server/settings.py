@@ -1,6 +1,6 @@
 """The settings of a server, and the rules that they must keep together.
 
-Keys are those of Qdrant's configuration, with a few of our own: ``service.http_port`` is the field ``http_port`` of
+Keys are those of Qdrant's configuration, with some of our own: ``service.http_port`` is the field ``http_port`` of
 ``Service``. Where values come from is in ``sources.py``; what is here does no input.
 """
 
@@ -16,6 +16,7 @@ from quiverdb.errors import InvalidInputError, UnsupportedError
 
 __all__ = [
     "Cluster",
+    "Cosdata",
     "Service",
     "Settings",
     "Storage",
@@ -139,6 +140,28 @@ class Tls(_Section, frozen=True, kw_only=True):
     """Whose certificates of clients are trusted."""
 
 
+class Cosdata(_Section, frozen=True, kw_only=True):
+    """Set how Cosdata's protocol is spoken, and who may log in.
+
+    >>> "asdfg" in repr(Cosdata(password="asdfg"))
+    False
+    """
+
+    secret: ClassVar[frozenset[str]] = frozenset({"password"})
+
+    port: Port | None = None
+    """A port for Cosdata's paths alone, besides the one that all protocols share; 0 takes any free one."""
+    username: str = "admin"
+    password: str | None = None
+    """``None`` means ``admin``, or, where the service has keys, that those alone are passwords."""
+    token_lifetime_secs: Positive = 3600
+    transaction_timeout_secs: Positive = 600
+    """How long a transaction stays open that nothing is done in."""
+    max_request_size_mb: Positive = 8
+    bare_list: bool = False
+    """List collections as a bare list, as Cosdata's own server does of late, and not within an object."""
+
+
 class Cluster(_Section, frozen=True, kw_only=True):
     """Say whether the server is one of a cluster, which it cannot be yet."""
 
@@ -155,6 +178,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     service: Service = Service()
     storage: Storage = Storage()
     tls: Tls = Tls()
+    cosdata: Cosdata = Cosdata()
     cluster: Cluster = Cluster()
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "OFF"] = "INFO"
 
@@ -197,11 +221,21 @@ def check_settings(settings: Settings) -> None:
     if settings.cluster.enabled:
         advice = "Leave cluster.enabled out; to speak for a cluster, name it by storage.backend."
         raise UnsupportedError("Running as a node of a cluster", "this server", advice)
-    if service.http_port and service.http_port == service.grpc_port:
-        raise _wrong("service.grpc_port", f"is {service.grpc_port}, which service.http_port is too")
+    _check_ports(settings)
     _check_keys(service)
     _check_exposure(service)
     _check_tls(settings)
+
+
+def _check_ports(settings: Settings) -> None:
+    service, taken = settings.service, dict[object, str]()
+    for name, port in (
+        ("service.http_port", service.http_port),
+        ("service.grpc_port", service.grpc_port),
+        ("cosdata.port", settings.cosdata.port),
+    ):
+        if port and taken.setdefault(port, name) != name:
+            raise _wrong(name, f"is {port}, which {taken[port]} is too")
 
 
 def _check_keys(service: Service) -> None:

@@ -34,6 +34,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "host": "service.host",
         "port": "service.http_port",
         "grpc_port": "service.grpc_port",
+        "cosdata_port": "cosdata.port",
         "api_key": "service.api_key",
         "read_only_api_key": "service.read_only_api_key",
         "insecure": "service.insecure",

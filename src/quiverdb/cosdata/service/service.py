@@ -80,6 +80,15 @@ class Service:
                 service = _services[id(database)] = cls(database)
             return service
 
+    @property
+    def transaction_timeout(self) -> float:
+        """After how many seconds without use a transaction that is open ends."""
+        return self._context.transactions.timeout
+
+    @transaction_timeout.setter
+    def transaction_timeout(self, seconds: float) -> None:
+        self._context.transactions.timeout = seconds
+
     def call(self, operation: str, arguments: Arguments) -> Any:
         """Carry out an operation; raises the errors of ``quiverdb.cosdata.errors``."""
         with told(operation, arguments.get("collection")):

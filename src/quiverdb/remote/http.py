@@ -120,9 +120,13 @@ class HttpTransport(_Http):
             context = tls_context(settings.verify, settings.cert) if address.tls else None
             self._over = Pool(address, context, settings.limits)
 
-    def send(self, request: Request, timeout: float | None = None) -> Reply:
-        """Return a server's answer, whatever its status; raises ``TransportError`` if there is none."""
-        bearer = token(self._settings.token_provider)
+    def send(self, request: Request, timeout: float | None = None, *, bearer: str | None = None) -> Reply:
+        """Return a server's answer, whatever its status; raises ``TransportError`` if there is none.
+
+        ``bearer`` is a token to send in place of the provider's.
+        """
+        if bearer is None:
+            bearer = token(self._settings.token_provider)
         return self._over.send(*self._prepared(request, bearer, timeout))
 
     def download(self, request: Request, into: BinaryIO, timeout: float | None = None) -> Reply:
@@ -178,9 +182,10 @@ class AsyncHttpTransport(_Http):
             context = tls_context(settings.verify, settings.cert) if address.tls else None
             self._over = AsyncPool(address, context, settings.limits)
 
-    async def send(self, request: Request, timeout: float | None = None) -> Reply:
-        """Return a server's answer, whatever its status; raises ``TransportError`` if there is none."""
-        bearer = await async_token(self._settings.token_provider)
+    async def send(self, request: Request, timeout: float | None = None, *, bearer: str | None = None) -> Reply:
+        """Return a server's answer, whatever its status; see ``HttpTransport.send``."""
+        if bearer is None:
+            bearer = await async_token(self._settings.token_provider)
         return await self._over.send(*self._prepared(request, bearer, timeout))
 
     async def download(self, request: Request, into: BinaryIO, timeout: float | None = None) -> Reply:

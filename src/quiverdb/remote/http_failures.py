@@ -9,7 +9,7 @@ from types import TracebackType
 
 from quiverdb.errors import InvalidInputError, QuiverError
 from quiverdb.remote.protocol import TransportError
-from quiverdb.remote.retry import LostError, NotSentError
+from quiverdb.remote.retry import LostError, NotSentError, TimedOutError
 
 __all__ = ["Failures", "failure"]
 
@@ -24,7 +24,7 @@ def failure(error: Exception, *, connected: bool) -> Exception:
     told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     names = {kind.__name__ for kind in type(error).__mro__}
     if isinstance(error, TimeoutError) or "TimeoutException" in names:
-        return TransportError(f"the server did not answer in time ({told}): give a longer timeout, or look after it")
+        return TimedOutError(f"the server did not answer in time ({told}): give a longer timeout, or look after it")
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
         return TransportError(f"the server's certificate is not trusted ({told}): pass verify=")
     if names & _NOT_SENT or (not connected and isinstance(error, ConnectionError)):

@@ -25,7 +25,7 @@ from quiverdb.remote.http_failures import Failures
 from quiverdb.remote.http_reply import AsyncOpened, Opened, reply
 from quiverdb.remote.multipart import CHUNK, FileForm
 from quiverdb.remote.owned import Owned, in_loop, in_process
-from quiverdb.remote.protocol import TransportError
+from quiverdb.remote.retry import TimedOutError
 from quiverdb.wire.http_message import Reply
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Pool:
     ) -> Iterator[HTTPResponse]:
         connections = self._connections.get()
         if connections.room is not None and not connections.room.acquire(timeout=timeout):
-            raise TransportError(f"all {self._limits.connections} connections were in use for {timeout:g} s")
+            raise TimedOutError(f"all {self._limits.connections} connections were in use for {timeout:g} s")
         connection = self._idle(connections) or self._new()
         done = False
         try:

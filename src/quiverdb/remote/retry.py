@@ -4,7 +4,8 @@
 
     TransportError          there was no answer that could be read
     ├── NotSentError        no connection came about: nothing was asked, so asking again is safe
-    └── LostError           the connection ended before the answer was whole: the server may have done what was asked
+    ├── LostError           the connection ended before the answer was whole: the server may have done what was asked
+    └── TimedOutError       it takes longer than the caller waits for: the server may still be at it
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 
 from quiverdb.remote.protocol import ResponseError, TransportError
 
-__all__ = ["NEVER", "PATIENT", "USUAL", "LostError", "NotSentError", "Retry", "retry_after"]
+__all__ = ["NEVER", "PATIENT", "USUAL", "LostError", "NotSentError", "Retry", "TimedOutError", "retry_after"]
 
 _TOO_MANY_REQUESTS = 429
 
@@ -27,6 +28,10 @@ class NotSentError(TransportError):
 
 class LostError(TransportError):
     """Tell that the connection ended before the answer was whole."""
+
+
+class TimedOutError(TransportError):
+    """Tell that the answer did not come in time."""
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -46,6 +51,8 @@ class Retry(msgspec.Struct, frozen=True):
     """Repetitions after an answer that says to come back later."""
     longest: float = 60.0
     """Seconds; a server that asks for more patience is not waited for."""
+    busy: tuple[int, ...] = ()
+    """Statuses after which a repeatable request is repeated like after a failure of the connection."""
 
     def wait(self, error: Exception, repetition: int, *, repeatable: bool) -> float | None:
         """Return for how many seconds to wait before the request is made again, or ``None`` if it is not to be.
@@ -53,6 +60,10 @@ class Retry(msgspec.Struct, frozen=True):
         ``repetition`` counts from zero. A request is ``repeatable`` if carrying it out twice does no harm.
         """
         if isinstance(error, ResponseError):
+            if repeatable and error.status in self.busy:
+                pause = retry_after(error.headers) or 0.0
+                again = pause <= self.longest and repetition < self.repetitions
+                return pause + self._jittered(repetition) if again else None
             seconds = retry_after(error.headers) if error.status == _TOO_MANY_REQUESTS else None
             if seconds is None or seconds > self.longest or repetition >= self.limited:
                 return None

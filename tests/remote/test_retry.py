@@ -44,6 +44,28 @@ def test_patience_has_an_end(seconds: str | None) -> None:
     assert PATIENT.wait(busy(seconds), 0, repeatable=True) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "repeatable", "waits"),
+    [
+        (503, {}, True, (0, 0.1)),
+        (503, {"retry-after": "2"}, True, (2, 2.1)),
+        (503, {"retry-after": "soon"}, True, (0, 0.1)),
+        (503, {"retry-after": "61"}, True, None),
+        (503, {}, False, None),
+        (502, {}, True, None),
+        (429, {"retry-after": "2"}, False, None),
+    ],
+)
+def test_a_server_may_be_busy(
+    status: int, headers: dict[str, str], repeatable: bool, waits: tuple[float, float] | None
+) -> None:
+    retry, error = Retry(busy=(503,)), ResponseError(status, "", b"", headers)
+    wait = retry.wait(error, 0, repeatable=repeatable)
+    assert wait is None if waits is None else wait is not None and waits[0] <= wait <= waits[1]
+    assert retry.wait(error, retry.repetitions, repeatable=repeatable) is None
+    assert USUAL.wait(error, 0, repeatable=repeatable) is None
+
+
 @given(repetition=st.integers(0, 9))
 def test_pauses_grow_and_differ(repetition: int) -> None:
     retry = Retry(repetitions=10, first=1.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cosdata_stub import PASSWORD
+from cosdata_stub import PASSWORD, Stub, serving
 
 from quiverdb.cosdata.remote import AsyncHttpBackend, HttpBackend
 from quiverdb.cosdata.remote.dialogue import CAREFUL
@@ -56,3 +56,18 @@ def open_backend(request: pytest.FixtureRequest) -> Iterator[Open]:
         yield open_one
         for backend in opened:
             backend.close()
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Stub]:
+    with serving() as stub:
+        yield stub
+
+
+@pytest.fixture
+def stub(served: Stub) -> Iterator[Stub]:
+    """A server that has no answers yet, and that nobody asked anything."""
+    served.answers.clear()
+    served.server.seen.clear()
+    yield served
+    served.answers.clear()

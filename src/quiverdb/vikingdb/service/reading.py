@@ -5,12 +5,15 @@ Names are those of the request: ``filter.conds[0].field`` says where in a filter
 
 from __future__ import annotations
 
+import binascii
 import math
+from base64 import b64decode
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from quiverdb.model.point import FloatArray
 from quiverdb.vikingdb.exceptions import VikingVectorException, failure
 
 __all__ = [
@@ -24,11 +27,15 @@ __all__ = [
     "mapping",
     "missing",
     "number",
+    "sparse_weights",
     "text",
+    "vector",
 ]
 
 INT64 = range(-(2**63), 2**63)
 _SHOWN = 80
+_LARGEST = float(np.finfo(np.float32).max)
+_NUMBERS = frozenset((int, float))
 
 
 def invalid(message: str) -> VikingVectorException:
@@ -115,6 +122,62 @@ def choice(value: Any, name: str, options: Collection[str]) -> str:
     if not isinstance(value, str) or value not in options:
         raise _wrong(name, f"one of {', '.join(options)}", value)
     return value
+
+
+def vector(value: Any, name: str, dim: int) -> FloatArray:
+    """Return a dense vector of ``dim`` finite numbers: a list, an array, or the base64 of float32 or float64.
+
+    >>> vector("AAAAAAAAgD8AAABAAABAQA==", "vector", 4)
+    array([0., 1., 2., 3.], dtype=float32)
+    """
+    numbers = _packed(value, name, dim) if isinstance(value, str) else _unpacked(value, name)
+    if numbers.shape != (dim,):
+        raise invalid(f"{name} must be a vector of {dim} numbers, got {' x '.join(map(str, numbers.shape)) or 'none'}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: FloatArray = np.ascontiguousarray(numbers, np.float32)
+    if not np.isfinite(found).all():
+        raise _beyond(name)
+    return found
+
+
+def sparse_weights(value: Any, name: str) -> dict[str, float]:
+    """Return the finite weights of a sparse vector by their tokens."""
+    given = mapping(value, name)
+    found = {text(token, f"a token of {name}"): number(given[token], f"{name}[{token!r}]") for token in given}
+    if not all(abs(weight) <= _LARGEST for weight in found.values()):
+        raise _beyond(name)
+    return found
+
+
+def _packed(value: str, name: str, dim: int) -> np.ndarray[Any, Any]:
+    try:
+        packed = b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid(f"{name} is neither a list of numbers nor base64") from None
+    kind = {4 * dim: "<f4", 8 * dim: "<f8"}.get(len(packed))
+    if kind is None:
+        raise invalid(f"{name} must be the base64 of {dim} float32 or float64, got that of {len(packed)} bytes")
+    return np.frombuffer(packed, kind)
+
+
+def _unpacked(value: Any, name: str) -> np.ndarray[Any, Any]:
+    """Return numbers as an array; NumPy alone would take texts and booleans for numbers."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "fiu":
+            raise invalid(f"{name} must be an array of numbers, got one of {value.dtype}")
+        return value
+    if not isinstance(value, list | tuple):
+        raise _wrong(name, "a list of numbers", value)
+    if not set(map(type, value)) <= _NUMBERS:
+        value = [number(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    try:
+        return np.array(value, np.float64)
+    except OverflowError:
+        raise _beyond(name) from None
+
+
+def _beyond(name: str) -> VikingVectorException:
+    return invalid(f"{name} must be made of finite numbers that float32 can hold")
 
 
 def _wrong(name: str, kind: str, value: Any) -> VikingVectorException:

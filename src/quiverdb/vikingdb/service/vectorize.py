@@ -28,8 +28,10 @@ from quiverdb.vikingdb.service.reading import invalid
 
 __all__ = [
     "Model",
+    "at_hand",
     "dense",
     "dim_of",
+    "instructed",
     "instruction_of",
     "known_model",
     "queried",
@@ -102,9 +104,10 @@ def dim_of(vectorizer: Vectorizer) -> int:
     1024
     """
     name, dim = vectorizer.model_name, vectorizer.dim
-    infos = model_infos("text").values()
-    size = next((info.size for info in infos if info.name.casefold() == name.casefold()), None)
-    if size is not None:
+    if at_hand(name):
+        infos = model_infos("text").values()
+        size = next((info.size for info in infos if info.name.casefold() == name.casefold()), None)
+        size = size or dim or len(_made(name, ["size"], "document")[0])
         if dim not in (None, size):
             raise invalid(f"the model {name!r} makes vectors of {size} components, not of {dim}")
         return size
@@ -120,6 +123,11 @@ def dim_of(vectorizer: Vectorizer) -> int:
     return dim
 
 
+def at_hand(name: str) -> bool:
+    """Tell whether a model of dense vectors of texts is registered under a name, or known to fastembed."""
+    return "text" in families(name)
+
+
 def dense(vectorizer: Vectorizer, texts: Sequence[str], kind: Kind = "document") -> FloatArray:
     """Return the dense vectors of texts to be stored, or to search for: float32, shape (number of texts, size).
 
@@ -127,13 +135,13 @@ def dense(vectorizer: Vectorizer, texts: Sequence[str], kind: Kind = "document")
     (2, 1024)
     """
     name, dim = vectorizer.model_name, dim_of(vectorizer)
-    if "text" not in families(name):
+    if not at_hand(name):
         _tell(name, "dense")
         return HashingEmbedder(dim).embed(texts)
-    made = embed(name, kind, texts)
-    if any(isinstance(vector, SparseVector) or vector.shape != (dim,) for vector in made):
+    made = _made(name, texts, kind)
+    if made.shape != (len(texts), dim):
         raise invalid(f"the model {name!r} did not make vectors of {dim} components")
-    return np.array(made, np.float32).reshape(len(texts), dim)
+    return made
 
 
 def sparse(vectorizer: Vectorizer, texts: Sequence[str], kind: Kind = "document") -> list[dict[str, float]]:
@@ -181,6 +189,11 @@ def instruction_of(vectorizer: Vectorizer) -> str:
     return "" if model is None else model.instruction
 
 
+def instructed(vectorizer: Vectorizer) -> bool:
+    """Tell whether a model takes instructions; those that nothing is known of do."""
+    return known_model(vectorizer.model_name) is None or bool(instruction_of(vectorizer))
+
+
 def queried(vectorizer: Vectorizer, text: str, *, fill: bool) -> str:
     """Return the text that is searched for: with ``fill`` after the instruction of the model.
 
@@ -208,6 +221,15 @@ def usage(models: Iterable[tuple[str, str | None]], texts: Iterable[str]) -> dic
     count = sum(len(_PIECES.findall(text)) for text in texts)
     each = {"prompt_tokens": count, "completion_tokens": 0, "image_tokens": 0, "total_tokens": count}
     return {usage_key(name, version): dict(each) for name, version in models}
+
+
+def _made(name: str, texts: Sequence[str], kind: Kind) -> FloatArray:
+    """Return the vectors that a model at hand makes, which must all be of one size."""
+    made = embed(name, kind, texts)
+    sizes = {None if isinstance(vector, SparseVector) or vector.ndim != 1 else len(vector) for vector in made}
+    if len(sizes) != 1 or None in sizes:
+        raise invalid(f"the model {name!r} did not make one dense vector of one size per text")
+    return np.array(made, np.float32)
 
 
 def _tell(name: str, kind: str) -> None:

@@ -25,8 +25,8 @@ from quiverdb.wire.http_message import Reply, Request
 
 __all__ = ["CAREFUL", "Dialogue", "Pause", "Send", "Session", "SignIn", "Steps"]
 
-CAREFUL = Retry(limited=2, busy=(429, 502, 503, 504))
-"""Repeats twice what does no harm when done twice, and what a server put off."""
+CAREFUL = Retry(limited=2, busy=(429, 502, 503, 504), longest=10.0)
+"""Repeats twice what does no harm when done twice, and what a server put off, unless for long."""
 
 
 class Session(msgspec.Struct, frozen=True, eq=False):

@@ -234,11 +234,14 @@ def _plain(value: Any) -> Any:
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 
-_POWERS = 10.0 ** np.arange(23)
-"""Those that double precision holds exactly."""
 _EXPONENTS = range(-149, 129)
-_WANTED = np.array([8 - math.floor((exponent - 1) * math.log10(2)) for exponent in _EXPONENTS])
-"""By the binary exponent of a number: how many decimal places make nine significant digits at least."""
+"""Binary exponents of numbers of single precision."""
+_PLACES = [8 - math.floor((exponent - 1) * math.log10(2)) for exponent in _EXPONENTS]
+"""How many decimal places make nine significant digits at least."""
+_EXACT = 22
+"""The largest power of ten that double precision holds exactly."""
+_POWERS = np.array([10.0 ** min(max(places, 0), _EXACT) for places in _PLACES])
+_TINY = _EXPONENTS[sum(places > _EXACT for places in _PLACES)]
 
 
 def _shortest(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -247,6 +250,7 @@ def _shortest(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     Nine digits tell any two of them apart, while their exact values take seventeen.
     """
     wide = values.astype(np.float64)
-    places = _WANTED[np.frexp(wide)[1] - _EXPONENTS.start]
-    power = _POWERS[np.clip(places, 0, 22)]
-    return np.where(places > 22, wide, np.rint(wide * power) / power)
+    exponents = np.frexp(wide)[1]
+    powers = _POWERS.take(exponents - _EXPONENTS.start)
+    short: np.ndarray[Any, Any] = np.rint(wide * powers) / powers
+    return np.where(exponents < _TINY, wide, short) if exponents.min(initial=0) < _TINY else short

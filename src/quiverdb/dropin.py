@@ -24,7 +24,7 @@ from quiverdb.errors import AlreadyExistsError, InvalidInputError
 
 __all__ = ["PACKAGES", "install", "installed", "uninstall"]
 
-PACKAGES: dict[str, str] = {"qdrant_client": "quiverdb.qdrant.official"}
+PACKAGES: dict[str, str] = {"cosdata": "quiverdb.cosdata.official", "qdrant_client": "quiverdb.qdrant.official"}
 """Packages that QuiverDB stands in for, and the module that holds the table ``MODULES`` of each."""
 
 

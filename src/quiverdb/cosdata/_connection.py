@@ -1,0 +1,211 @@
+"""What a client works on, and until when: a server elsewhere, or the engine of this process.
+
+Nothing is sent before the first call. ``AsyncConnection`` is the same for asynchronous clients: it sends requests
+from the event loop, and works on a database on threads of its own, so that the loop only waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import warnings
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from quiverdb.cosdata.errors import ValidationError
+from quiverdb.cosdata.operations import Backend
+from quiverdb.errors import ClosedError
+
+if TYPE_CHECKING:
+    from quiverdb.database import Database
+
+__all__ = ["ADMIN", "DEFAULT_HOST", "MEMORY", "AsyncConnection", "Connection"]
+
+DEFAULT_HOST = "http://127.0.0.1:8443"
+ADMIN = "admin"
+"""Name of the user whom every server has, and the password that it has at first."""
+MEMORY = ":memory:"
+
+_THREADS = min(8, max(2, os.cpu_count() or 2))
+"""As many as there are cores; more would fight over the interpreter, and two at least let reads pass a long write."""
+
+
+class AsyncBackend(Protocol):
+    """Carry out operations without holding up the event loop."""
+
+    async def call(self, operation: str, arguments: dict[str, Any]) -> Any:
+        """Return the result of an operation, as ``Backend.call`` does."""
+
+    async def close(self) -> None:
+        """Release connections; a second call does nothing."""
+
+
+class _Place:
+    """Say where a client works: at ``host``, in the folder ``path``, in memory, or on ``database``."""
+
+    def __init__(self, host: str, path: str | os.PathLike[str] | None, database: Database | None) -> None:
+        named = {
+            "host": None if host == DEFAULT_HOST else host,
+            "path": None if path is None else os.fspath(path),
+            "database": database,
+        }
+        known = [name for name, value in named.items() if value is not None]
+        if len(known) > 1:
+            raise ValidationError(f"give only one of host, path and database, not {' and '.join(known)}")
+        if host == MEMORY:
+            named["path"] = MEMORY
+        self.path: str | None = named["path"]  # type: ignore[assignment]
+        self.database = database
+        self.described: str = repr(database) if database is not None else self.path or host
+        self.embedded = self.path is not None or database is not None
+
+    def open(self) -> Embedded:
+        if self.database is not None:
+            return Embedded(self.database, owned=False)
+        from quiverdb.engine.database import EngineDatabase
+
+        return Embedded(EngineDatabase.open(self.path or MEMORY), owned=True)
+
+
+class Embedded:
+    """Carry out operations in this process, on a database that may be given up in the end."""
+
+    def __init__(self, database: Database, *, owned: bool) -> None:
+        from quiverdb.cosdata.service.service import Service
+
+        self.call = Service.of(database).call
+        self._database = database
+        self._owned = owned
+
+    def close(self) -> None:
+        """Give up the database if it is owned."""
+        if self._owned:
+            self._owned = False
+            self._database.close()
+
+
+def _release(close: Callable[[], None], described: str) -> None:
+    """Close what a client worked on that nobody closed."""
+    close()
+    if described != MEMORY:
+        warnings.warn(f"a client of {described} was never closed", ResourceWarning, stacklevel=2)
+
+
+class Connection:
+    """Carry out the operations of a client until it is closed."""
+
+    def __init__(
+        self,
+        host: str,
+        username: str,
+        password: str,
+        verify: bool | str,
+        path: str | os.PathLike[str] | None,
+        database: Database | None,
+        timeout: float | None,
+    ) -> None:
+        place = _Place(host, path, database)
+        self.described = place.described
+        self.embedded = place.embedded
+        self.closed = False
+        self.backend: Any = place.open() if place.embedded else self._remote(host, username, password, verify, timeout)
+        close = _release if place.path is not None else _call
+        self._finalizer = weakref.finalize(self, close, self.backend.close, self.described)
+
+    @staticmethod
+    def _remote(host: str, username: str, password: str, verify: bool | str, timeout: float | None) -> Backend:
+        from quiverdb.cosdata.remote import HttpBackend
+
+        backend: Backend = HttpBackend(host, username, password, verify=verify, timeout=timeout)
+        return backend
+
+    def call(self, operation: str, /, **arguments: Any) -> Any:
+        """Return the result of an operation; raises ``ClosedError`` after ``close``."""
+        if self.closed:
+            raise _gone(self.described)
+        return self.backend.call(operation, arguments)
+
+    def close(self) -> None:
+        """Release what was opened; a second call does nothing."""
+        self.closed = True
+        if self._finalizer.detach() is not None:
+            self.backend.close()
+
+
+class AsyncConnection:
+    """Carry out the operations of an asynchronous client until it is closed."""
+
+    def __init__(
+        self,
+        host: str,
+        username: str,
+        password: str,
+        verify: bool | str,
+        path: str | os.PathLike[str] | None,
+        database: Database | None,
+        timeout: float | None,
+    ) -> None:
+        place = _Place(host, path, database)
+        self.described = place.described
+        self.embedded = place.embedded
+        self.closed = False
+        self._finalizer: weakref.finalize[..., Any] | None = None
+        self.backend: AsyncBackend
+        if place.embedded:
+            threaded = _Threaded(place.open())
+            self.backend = threaded
+            close = _release if place.path is not None else _call
+            self._finalizer = weakref.finalize(self, close, threaded.abandon, self.described)
+        else:
+            self.backend = self._remote(host, username, password, verify, timeout)
+
+    @staticmethod
+    def _remote(host: str, username: str, password: str, verify: bool | str, timeout: float | None) -> AsyncBackend:
+        from quiverdb.cosdata.remote import AsyncHttpBackend
+
+        backend: AsyncBackend = AsyncHttpBackend(host, username, password, verify=verify, timeout=timeout)
+        return backend
+
+    async def call(self, operation: str, /, **arguments: Any) -> Any:
+        """Return the result of an operation; raises ``ClosedError`` after ``close``."""
+        if self.closed:
+            raise _gone(self.described)
+        return await self.backend.call(operation, arguments)
+
+    async def close(self) -> None:
+        """Let calls under way come to their end, and release what was opened; a second call does nothing."""
+        self.closed = True
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        await self.backend.close()
+
+
+class _Threaded:
+    """Let threads carry out operations; a cancelled call has either not begun or comes to its end."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._pool = ThreadPoolExecutor(_THREADS, "quiverdb-cosdata")
+
+    async def call(self, operation: str, arguments: dict[str, Any]) -> Any:
+        work = partial(copy_context().run, self._backend.call, operation, arguments)
+        return await asyncio.wrap_future(self._pool.submit(work))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.abandon)
+
+    def abandon(self) -> None:
+        self._pool.shutdown()
+        self._backend.close()
+
+
+def _call(close: Callable[[], None], _described: str) -> None:
+    close()
+
+
+def _gone(described: str) -> ClosedError:
+    return ClosedError(f"the client of {described} is closed: make a new one")

@@ -22,7 +22,7 @@ TARGET = HERE / "_async"
 PACKAGE = "quiverdb.cosdata"
 SOURCES = ("auth", "client", "collections", "indexes", "search", "transactions", "vectors", "versions")
 
-BASES = {"Connection": ["call", "close"], "Begun": ["_begin", "_leave"]}
+BASES = {"Connection": ["call", "close", "token"], "Begun": ["_begin", "_leave"]}
 """Classes that come in pairs, and their methods that are awaited."""
 FUNCTIONS = {"gather": "async_gather", "pause": "async_pause", "within": "async_within"}
 """Functions that come in pairs."""

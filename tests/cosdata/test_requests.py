@@ -14,6 +14,7 @@ from cosdata_recorder import RESULTS, VERSION, Recorder, recorded
 from quiverdb.cosdata import Client, Collection, Index, ValidationError, Version
 from quiverdb.cosdata.errors import NotFoundError
 from quiverdb.cosdata.operations import OPERATIONS
+from quiverdb.errors import UnsupportedError
 
 COLLECTION = {"collection": "docs"}
 AUTO = {"type": "auto", "properties": {"sample_threshold": 100}}
@@ -443,5 +444,14 @@ def test_methods_of_a_collection_look_like_those_of_the_module() -> None:
 
 def test_sessions() -> None:
     with recorded(Recorder()) as client:
-        assert (client.auth.username, client.auth.password, client.auth.login()) == ("admin", "admin", "a-token")
-        assert client._get_headers() == {"Content-type": "application/json", "Authorization": "Bearer a-token"}
+        assert (client.auth.username, client.auth.password) == ("admin", "admin")
+        assert (client.auth.token, client.auth.login()) == ("a token", "another token")
+        assert client._get_headers() == {"Content-type": "application/json", "Authorization": "Bearer a token"}
+
+
+def test_an_embedded_database_has_no_sessions() -> None:
+    with Client(":memory:", "me", "secret") as client:
+        assert (client.auth.username, client.auth.token) == ("me", None)
+        assert client._get_headers() == {"Content-type": "application/json"}
+        with pytest.raises(UnsupportedError, match="no users"):
+            client.auth.login()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -147,7 +149,7 @@ def test_a_transaction_that_ended_is_never_asked_about_again(
     asked = len(recorder.calls)
     name = [] if isinstance(txn, Transaction) else ["docs"]
     for again in (txn.commit, txn.abort, lambda: txn.upsert(*name, [VECTOR])):
-        with pytest.raises(NotFoundError, match="Transaction Not Found! .* before: begin a new one"):
+        with pytest.raises(NotFoundError, match=r"Transaction Not Found! .* before: begin a new one"):
             again()
     assert len(recorder.calls) == asked
     assert recorder.operations[-1] == end
@@ -276,7 +278,9 @@ def test_all_parts_are_aborted_even_if_one_cannot_be(recorder: Recorder, client:
 def test_at_most_200_vectors(recorder: Recorder, client: Client) -> None:
     with client.transactions.create() as txn:
         txn.upsert("docs", many(150))
-        with pytest.raises(ValidationError, match="200 vectors at most, and this would make 201.*batch_upsert_vectors"):
+        with pytest.raises(
+            ValidationError, match=r"200 vectors at most, and this would make 201.*batch_upsert_vectors"
+        ):
             txn.upsert("other", many(51))
         txn.upsert("docs", iter(many(50)))
     assert recorder.operations == ["create_transaction", "upsert_in_transaction", "upsert_in_transaction", "commit"]
@@ -340,7 +344,7 @@ def test_parts_have_so_many_vectors(recorder: Recorder, docs: Collection) -> Non
         txn.batch_upsert_vectors([])
     sent = [arguments["vectors"] for operation, arguments in recorder.calls if operation == "upsert_in_transaction"]
     assert [len(part) for part in sent] == [200, 200, 50, 300, 150]
-    assert sum(sent[:3], []) == sum(sent[3:], []) == vectors
+    assert [*chain(*sent[:3])] == [*chain(*sent[3:])] == vectors
 
 
 def test_an_embedded_database_gets_everything_as_it_is() -> None:
@@ -355,8 +359,6 @@ def test_parts_have_so_many_bytes() -> None:
     row = np.full(100_000, -1.2345678901234567e-100)
     vectors = [{"id": str(number), "dense_values": row, "text": "é" * 1000} for number in range(10)]
     parts = list(batches(vectors, 200))
-    import json
-
     sizes = [len(json.dumps([{**one, "dense_values": one["dense_values"].tolist()} for one in part])) for part in parts]
     assert max(sizes) < 8 * 1024 * 1024
     assert min(sizes[:-1]) > MOST_BYTES * 0.6

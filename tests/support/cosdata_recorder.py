@@ -63,7 +63,6 @@ class Recorder:
         self.answers: dict[str, Any] = {**ANSWERS, **answers}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.closed = 0
-        self.token = "a-token"
         self._begun = 0
         self._lock = threading.Lock()
 
@@ -83,8 +82,8 @@ class Recorder:
     def close(self) -> None:
         self.closed += 1
 
-    def login(self) -> str:
-        return self.token
+    def token(self, *, renew: bool = False) -> str:
+        return "another token" if renew else "a token"
 
     @property
     def operations(self) -> list[str]:
@@ -105,6 +104,9 @@ class AsyncRecorder:
 
     async def call(self, operation: str, arguments: dict[str, Any]) -> Any:
         return self._recorder.call(operation, arguments)
+
+    async def token(self, *, renew: bool = False) -> str:
+        return self._recorder.token(renew=renew)
 
     async def close(self) -> None:
         self._recorder.close()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from quiverdb.errors import UnsupportedError
-
-if TYPE_CHECKING:
-    from quiverdb.cosdata._client import Client
+from quiverdb.cosdata._connection import Connection
 
 __all__ = ["Auth"]
 
 
 class Auth:
-    """Tell who is signed in; signing in happens by itself.
+    """Tell who is signed in. Requests sign in by themselves; this is for programs that send some of their own.
 
     >>> from quiverdb.cosdata import Client
     >>> with Client(":memory:", username="reader") as client:
@@ -21,29 +16,24 @@ class Auth:
     ('reader', None)
     """
 
-    def __init__(self, client: Client, username: str, password: str) -> None:
-        self.client = client
+    def __init__(self, connection: Connection, username: str, password: str) -> None:
+        self._connection = connection
         self.username = username
         self.password = password
 
     @property
     def token(self) -> str | None:
-        """The token of the session; ``None`` before the first request, and without a server."""
-        token: str | None = getattr(self.client._connection.backend, "token", None)
-        return token
+        """The token of a session, which begins if there is none; ``None`` without a server."""
+        return None if self._connection.embedded else self._connection.token()
 
     def login(self) -> str:
-        """Begin a session, which only checks the password: each request that needs one does it by itself.
+        """Begin a session, and return its token.
 
         Raises ``AuthError`` for a wrong password, and ``UnsupportedError`` without a server.
         """
-        if self.client._connection.embedded:
-            raise UnsupportedError("Signing in", "an embedded database", "It has no users.")
-        backend: Any = self.client._connection.backend
-        token: str = backend.login()
-        return token
+        return self._connection.token(renew=True)
 
     def get_headers(self) -> dict[str, str]:
-        """Return the headers of a request, with the token if there is one."""
-        token = self.token
-        return {"Content-type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        """Return the headers of a request, with the token of a session, which begins if there is none."""
+        bearer = {} if self._connection.embedded else {"Authorization": f"Bearer {self._connection.token()}"}
+        return {"Content-type": "application/json", **bearer}

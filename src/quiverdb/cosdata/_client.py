@@ -51,11 +51,10 @@ class Client:
         *,
         path: str | os.PathLike[str] | None = None,
         database: Database | None = None,
-        timeout: float | None = 60.0,
+        **options: Any,
     ) -> None:
-        self._connection = Connection(host, username, password, verify, path, database, timeout)
-        self._username = username
-        self._password = password
+        self._connection = Connection(host, username, password, verify, path, database, options)
+        self._auth = Auth(self._connection, username, password)
         self._open = Registry()
         self.host = self._connection.described if self._connection.embedded else host.rstrip("/")
         self.base_url = f"{self.host}/vectordb"
@@ -64,7 +63,7 @@ class Client:
     @property
     def auth(self) -> Auth:
         """The session at the server."""
-        return Auth(self, self._username, self._password)
+        return self._auth
 
     @property
     def collections(self) -> Collections:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from quiverdb.cosdata.errors import ValidationError
 from quiverdb.cosdata.operations import Backend
-from quiverdb.errors import ClosedError
+from quiverdb.errors import ClosedError, UnsupportedError
 
 if TYPE_CHECKING:
     from quiverdb.database import Database
@@ -47,7 +47,13 @@ class AsyncBackend(Protocol):
 class _Place:
     """Say where a client works: at ``host``, in the folder ``path``, in memory, or on ``database``."""
 
-    def __init__(self, host: str, path: str | os.PathLike[str] | None, database: Database | None) -> None:
+    def __init__(
+        self,
+        host: str,
+        path: str | os.PathLike[str] | None,
+        database: Database | None,
+        options: Mapping[str, Any],
+    ) -> None:
         named = {
             "host": None if host == DEFAULT_HOST else host,
             "path": None if path is None else os.fspath(path),
@@ -62,6 +68,8 @@ class _Place:
         self.database = database
         self.described: str = repr(database) if database is not None else self.path or host
         self.embedded = self.path is not None or database is not None
+        if self.embedded and options:
+            raise TypeError(f"an embedded database takes no {', '.join(options)}: they are for connections")
 
     def open(self) -> Embedded:
         if self.database is not None:
@@ -103,31 +111,37 @@ class Connection:
         host: str,
         username: str,
         password: str,
-        verify: bool | str,
+        verify: Any,
         path: str | os.PathLike[str] | None,
         database: Database | None,
-        timeout: float | None,
+        options: Mapping[str, Any],
     ) -> None:
-        place = _Place(host, path, database)
+        place = _Place(host, path, database, options)
         self.described = place.described
         self.embedded = place.embedded
         self.closed = False
-        self.backend: Any = place.open() if place.embedded else self._remote(host, username, password, verify, timeout)
+        self.backend: Any = place.open() if place.embedded else self._remote(host, username, password, verify, options)
         close = _release if place.path is not None else _call
         self._finalizer = weakref.finalize(self, close, self.backend.close, self.described)
 
     @staticmethod
-    def _remote(host: str, username: str, password: str, verify: bool | str, timeout: float | None) -> Backend:
+    def _remote(host: str, username: str, password: str, verify: Any, options: Mapping[str, Any]) -> Backend:
         from quiverdb.cosdata.remote import HttpBackend
 
-        backend: Backend = HttpBackend(host, username, password, verify=verify, timeout=timeout)
-        return backend
+        return HttpBackend(host, username, password, verify, **options)
 
     def call(self, operation: str, /, **arguments: Any) -> Any:
         """Return the result of an operation; raises ``ClosedError`` after ``close``."""
         if self.closed:
             raise _gone(self.described)
         return self.backend.call(operation, arguments)
+
+    def token(self, *, renew: bool = False) -> str:
+        """Return the token of a session that the server knows; raises ``UnsupportedError`` without a server."""
+        if self.embedded:
+            raise UnsupportedError("Signing in", "an embedded database", "It has no users.")
+        token: str = self.backend.token(renew=renew)
+        return token
 
     def close(self) -> None:
         """Release what was opened; a second call does nothing."""
@@ -144,37 +158,43 @@ class AsyncConnection:
         host: str,
         username: str,
         password: str,
-        verify: bool | str,
+        verify: Any,
         path: str | os.PathLike[str] | None,
         database: Database | None,
-        timeout: float | None,
+        options: Mapping[str, Any],
     ) -> None:
-        place = _Place(host, path, database)
+        place = _Place(host, path, database, options)
         self.described = place.described
         self.embedded = place.embedded
         self.closed = False
         self._finalizer: weakref.finalize[..., Any] | None = None
-        self.backend: AsyncBackend
+        self.backend: Any
         if place.embedded:
             threaded = _Threaded(place.open())
             self.backend = threaded
             close = _release if place.path is not None else _call
             self._finalizer = weakref.finalize(self, close, threaded.abandon, self.described)
         else:
-            self.backend = self._remote(host, username, password, verify, timeout)
+            self.backend = self._remote(host, username, password, verify, options)
 
     @staticmethod
-    def _remote(host: str, username: str, password: str, verify: bool | str, timeout: float | None) -> AsyncBackend:
+    def _remote(host: str, username: str, password: str, verify: Any, options: Mapping[str, Any]) -> AsyncBackend:
         from quiverdb.cosdata.remote import AsyncHttpBackend
 
-        backend: AsyncBackend = AsyncHttpBackend(host, username, password, verify=verify, timeout=timeout)
-        return backend
+        return AsyncHttpBackend(host, username, password, verify, **options)
 
     async def call(self, operation: str, /, **arguments: Any) -> Any:
         """Return the result of an operation; raises ``ClosedError`` after ``close``."""
         if self.closed:
             raise _gone(self.described)
         return await self.backend.call(operation, arguments)
+
+    async def token(self, *, renew: bool = False) -> str:
+        """Return the token of a session that the server knows; raises ``UnsupportedError`` without a server."""
+        if self.embedded:
+            raise UnsupportedError("Signing in", "an embedded database", "It has no users.")
+        token: str = await self.backend.token(renew=renew)
+        return token
 
     async def close(self) -> None:
         """Let calls under way come to their end, and release what was opened; a second call does nothing."""

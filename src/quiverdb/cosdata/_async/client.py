@@ -58,11 +58,10 @@ class AsyncClient:
         *,
         path: str | os.PathLike[str] | None = None,
         database: Database | None = None,
-        timeout: float | None = 60.0,
+        **options: Any,
     ) -> None:
-        self._connection = AsyncConnection(host, username, password, verify, path, database, timeout)
-        self._username = username
-        self._password = password
+        self._connection = AsyncConnection(host, username, password, verify, path, database, options)
+        self._auth = AsyncAuth(self._connection, username, password)
         self._open = AsyncRegistry()
         self.host = self._connection.described if self._connection.embedded else host.rstrip("/")
         self.base_url = f"{self.host}/vectordb"
@@ -71,7 +70,7 @@ class AsyncClient:
     @property
     def auth(self) -> AsyncAuth:
         """The session at the server."""
-        return AsyncAuth(self, self._username, self._password)
+        return self._auth
 
     @property
     def collections(self) -> AsyncCollections:
@@ -145,9 +144,9 @@ class AsyncClient:
                 await transaction._discard()
         await self._connection.close()
 
-    def _get_headers(self) -> dict[str, str]:
+    async def _get_headers(self) -> dict[str, str]:
         """Return the headers of a request, as programs expect that send some of their own."""
-        return self.auth.get_headers()
+        return await self.auth.get_headers()
 
     async def __aenter__(self) -> Self:
         return self

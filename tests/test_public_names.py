@@ -12,7 +12,7 @@ import pytest
 
 import quiverdb
 
-PUBLIC = ["quiverdb", "quiverdb.embed", "quiverdb.qdrant", "quiverdb.text"]
+PUBLIC = ["quiverdb", "quiverdb.cosdata", "quiverdb.embed", "quiverdb.qdrant", "quiverdb.text"]
 HEAVY = ["numpy", "faiss", "pydantic", "msgspec", "pyroaring", "rich", "typer"]
 
 
@@ -48,7 +48,7 @@ def test_packages_announce_all_their_public_names(name: str) -> None:
     assert own_names(module) == announced - submodules
 
 
-@pytest.mark.parametrize("name", ["quiverdb", "quiverdb.cli", "quiverdb.dropin", "quiverdb.errors"])
+@pytest.mark.parametrize("name", ["quiverdb", "quiverdb.cli", "quiverdb.cosdata", "quiverdb.dropin", "quiverdb.errors"])
 def test_importing_is_light(name: str) -> None:
     program = f"import sys, {name}; print(*[m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -176,7 +176,7 @@ def test_an_imported_package_is_not_replaced_unasked() -> None:
 @pytest.mark.parametrize("name", ["pinecone", "qdrant_client.models", ""])
 def test_unknown_packages_are_refused(name: str) -> None:
     for call in (dropin.install, dropin.uninstall):
-        with pytest.raises(InvalidInputError, match="only for qdrant_client"):
+        with pytest.raises(InvalidInputError, match=r"only for .*qdrant_client"):
             call(name)
     with pytest.raises(InvalidInputError), dropin.installed(name):
         pass

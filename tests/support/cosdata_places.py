@@ -2,35 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from cosdata_awaited import awaited_client
+
+from quiverdb.cosdata import Client
 from quiverdb.engine.database import EngineDatabase
 
-Options = Mapping[str, Any]
+Open = Callable[[Path, str], AbstractContextManager[Any]]
+
+
+def _embedded(options: Callable[[Path], Mapping[str, Any]]) -> Open:
+    @contextmanager
+    def opened(folder: Path, _: str) -> Iterator[Client]:
+        with Client(**options(folder)) as client:
+            yield client
+
+    return opened
 
 
 @contextmanager
-def _memory(_: Path) -> Iterator[Options]:
-    yield {"host": ":memory:"}
+def _database(_folder: Path, _url: str) -> Iterator[Client]:
+    with EngineDatabase.open(":memory:") as database, Client(database=database) as client:
+        yield client
 
 
 @contextmanager
-def _folder(folder: Path) -> Iterator[Options]:
-    yield {"path": folder / "data"}
+def _server(_folder: Path, url: str) -> Iterator[Client]:
+    with Client(url) as client:
+        yield emptied(client)
 
 
 @contextmanager
-def _database(_: Path) -> Iterator[Options]:
-    with EngineDatabase.open(":memory:") as database:
-        yield {"database": database}
+def _asynchronous(_folder: Path, _url: str) -> Iterator[Any]:
+    with asyncio.Runner() as runner, awaited_client(runner, host=":memory:") as client:
+        yield client
 
 
-PLACES: Mapping[str, Callable[[Path], AbstractContextManager[Options]]] = {
-    "memory": _memory,
-    "folder": _folder,
+@contextmanager
+def _asynchronous_server(_folder: Path, url: str) -> Iterator[Any]:
+    with asyncio.Runner() as runner, awaited_client(runner, host=url) as client:
+        yield emptied(client)
+
+
+def emptied(client: Any) -> Any:
+    """Delete all collections of a server that others used before."""
+    for item in client.list_collections():
+        client.collections.delete(item["name"])
+    return client
+
+
+PLACES: Mapping[str, Open] = {
+    "memory": _embedded(lambda _: {"host": ":memory:"}),
+    "folder": _embedded(lambda folder: {"path": folder / "data"}),
     "database": _database,
+    "server": _server,
+    "asynchronous": _asynchronous,
+    "asynchronous, server": _asynchronous_server,
 }
-"""The options of a client for each place, for as long as the context lasts."""
+"""A client for each place, which is given a folder and the address of a server."""

@@ -28,8 +28,8 @@ class AsyncSearchModule:
     ``return_raw_text`` texts come with them that the collection stores. With ``version`` that state is searched
     instead of the present one.
 
-    They raise ``NotFoundError`` for an unknown collection or version, and ``ValidationError`` for a query that does
-    not fit, or if the index is missing that it needs.
+    They raise ``NotFoundError`` for an unknown collection or version, and if the index is missing that they need, and
+    ``ValidationError`` for a query that does not fit.
     """
 
     def __init__(self, client: AsyncClient) -> None:

@@ -10,13 +10,15 @@
                 sparse           the sparse vector
                 dense.<index>    what one index compares
 
-    payload     <field>          values as they are returned
+    payload     <field>          values as they are returned, dense vectors excepted
                 _pk              the primary key, also where rows have none but a number that was given out
                 _time.<field>    microseconds since 1970, of a date_time         _geo.<field>   {"lon", "lat"}
                 _tokens.<field>  of a field with full text search, its tokens, joined by spaces
+                _sparse          the weights of tokens that were made of a text
                 _expires         seconds since 1970 from which on the row is gone
 
-Names of fields begin with a letter, so they never meet the keys that begin with an underscore.
+Names of fields begin with a letter, so they never meet the keys that begin with an underscore. A dot is a step into an
+object: ``_time`` holds one with the names of the fields.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ __all__ = [
     "SPARSE",
     "TIME",
     "TOKENS",
+    "WEIGHTS",
     "Field",
     "FieldType",
     "FullText",
@@ -59,7 +62,7 @@ AUTO_ID = "__AUTO_ID__"
 """The name of the primary key where none is declared: an int64 that is given out."""
 
 RAW, SPARSE = "raw", "sparse"
-PK, EXPIRES, TIME, GEO, TOKENS = "_pk", "_expires", "_time", "_geo", "_tokens"
+PK, EXPIRES, TIME, GEO, TOKENS, WEIGHTS = "_pk", "_expires", "_time", "_geo", "_tokens", "_sparse"
 
 FieldType: TypeAlias = Literal[
     "int64",

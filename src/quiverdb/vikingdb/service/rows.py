@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quiverdb.model.filter import Filter, Range
 from quiverdb.model.point import PointId
-from quiverdb.vikingdb.exceptions import failure
-from quiverdb.vikingdb.service.layout import AUTO_ID, EXPIRES, PK, Field, Schema, point_id
+from quiverdb.model.result import Record
+from quiverdb.vikingdb.service.layout import AUTO_ID, EXPIRES, PK, Field, FieldType, Schema, point_id
+from quiverdb.vikingdb.service.state import stored_name
+from quiverdb.vikingdb.service.values import key_value
 
 if TYPE_CHECKING:
     from quiverdb.vikingdb.service.service import Service
 
-__all__ = ["SCALARS", "alive", "expired", "fields_of", "key_of", "primary_key", "read_key", "row_id", "scalar_fields"]
-
-INT64 = range(-(2**63), 2**63)
-
-SCALARS = {"int64", "float32", "string", "bool", "list<string>", "list<int64>", "date_time", "geo_point"}
-"""The types of fields that an index may hold for filters."""
+__all__ = [
+    "alive",
+    "dense_size",
+    "expired",
+    "field_of_type",
+    "fields_of",
+    "key_of",
+    "living_rows",
+    "primary_key",
+    "read_key",
+    "row_id",
+]
 
 _AUTO = Field(field_name=AUTO_ID, field_type="int64", is_primary_key=True)
-_KEY_BYTES = 256
 
 
 def primary_key(schema: Schema) -> Field:
@@ -29,28 +37,25 @@ def primary_key(schema: Schema) -> Field:
     return next((field for field in schema.fields if field.is_primary_key), _AUTO)
 
 
-def scalar_fields(schema: Schema) -> tuple[str, ...]:
-    """Return the names of the fields that an index may hold for filters."""
-    return tuple(field.field_name for field in schema.fields if field.field_type in SCALARS)
+def field_of_type(schema: Schema, kind: FieldType) -> Field | None:
+    """Return the first field of a type."""
+    return next((field for field in schema.fields if field.field_type == kind), None)
 
 
-def read_key(schema: Schema, value: Any) -> int | str:
+def dense_size(schema: Schema) -> int | None:
+    """Return how many components the dense vectors of a collection have, None if its rows have none."""
+    field = field_of_type(schema, "vector")
+    if field is not None:
+        return field.dim
+    return schema.dense.dim if schema.dense is not None else None
+
+
+def read_key(schema: Schema, value: Any, name: str = "id") -> int | str:
     """Return the primary key that a value stands for; digits serve as a number.
 
     Raises ``InvalidParameter`` for what can be no key of this collection.
     """
-    field = primary_key(schema)
-    name = field.field_name
-    if field.field_type == "string":
-        if not isinstance(value, str) or not value:
-            raise failure("InvalidParameter", f"The primary key '{name}' must be a string that is not empty.")
-        if len(value.encode("utf-8", "surrogatepass")) > _KEY_BYTES:
-            raise failure("InvalidParameter", f"The primary key '{name}' is longer than {_KEY_BYTES} bytes.")
-        return value
-    number = _number(value)
-    if number is None or not number or number not in INT64:
-        raise failure("InvalidParameter", f"The primary key '{name}' must be an int64 other than 0.")
-    return number
+    return key_value(primary_key(schema), value, name)
 
 
 def row_id(schema: Schema, value: Any) -> PointId:
@@ -65,7 +70,7 @@ def key_of(payload: Mapping[str, Any]) -> int | str:
 
 
 def fields_of(payload: Mapping[str, Any], names: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the fields of a stored row by their names, or all of them; vectors are not among them."""
+    """Return the fields of a stored row by their names, or all of them; dense vectors are not among them."""
     if names is None:
         return {name: value for name, value in payload.items() if not name.startswith("_")}
     return {name: payload[name] for name in names if name in payload}
@@ -73,16 +78,19 @@ def fields_of(payload: Mapping[str, Any], names: Sequence[str] | None = None) ->
 
 def alive(service: Service, schema: Schema) -> Filter | None:
     """Return the filter for rows that have not expired, None where no row ever does."""
-    return Filter(must_not=(expired(service),)) if schema.expiring else None
+    return Filter(must_not=(expired(service.clock()),)) if schema.expiring else None
 
 
-def expired(service: Service) -> Range:
-    """Return the condition for rows that have expired."""
-    return Range(EXPIRES, lte=service.clock())
+def expired(now: float) -> Range:
+    """Return the condition for rows that have expired by a moment."""
+    return Range(EXPIRES, lte=now)
 
 
-def _number(value: Any) -> int | None:
-    """Return an integer given as such or by its digits, None for all else."""
-    if isinstance(value, str) and value.removeprefix("-").isascii() and value.removeprefix("-").isdigit():
-        return int(value) if len(value) <= 20 else None
-    return None if isinstance(value, bool) or not isinstance(value, int) else value
+def living_rows(
+    service: Service, schema: Schema, keys: Iterable[int | str], vectors: tuple[str, ...] = (), *, now: float
+) -> dict[int | str, Record]:
+    """Return the rows with these primary keys that exist and have not expired."""
+    ids = [point_id(key) for key in dict.fromkeys(keys)]
+    found = service.database.retrieve(stored_name(schema), ids, with_vectors=vectors or False)
+    rows = {key_of(record.payload): record for record in found if record.payload}
+    return {key: row for key, row in rows.items() if (row.payload or {}).get(EXPIRES, math.inf) > now}

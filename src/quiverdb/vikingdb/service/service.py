@@ -18,10 +18,13 @@ from quiverdb.database import Database
 from quiverdb.errors import InvalidInputError, NotFoundError, QuiverError, RateLimitedError, UnsupportedError
 from quiverdb.vikingdb.exceptions import UNKNOWN, VikingException, failure
 from quiverdb.vikingdb.operations import OPERATIONS, Operation, Payload
+from quiverdb.vikingdb.service.control import CONTROL
 from quiverdb.vikingdb.service.embedding import MODELS
+from quiverdb.vikingdb.service.fetch import fetch_in_collection, fetch_in_index
 from quiverdb.vikingdb.service.layout import Index, Schema
 from quiverdb.vikingdb.service.search import SEARCHES
 from quiverdb.vikingdb.service.state import index_of, load_schema, stored_name
+from quiverdb.vikingdb.service.writes import WRITES
 
 __all__ = ["Service"]
 
@@ -45,6 +48,7 @@ class Service:
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self.database = database
         self.clock = clock
+        self._managing = threading.RLock()
         self._locks: dict[str, threading.RLock] = {}
 
     @classmethod
@@ -90,12 +94,21 @@ class Service:
         """Do nothing: the database stays with who opened it, and others may share this service."""
 
     def _carry_out(self, row: Operation, payload: Payload) -> Result:
+        if row.access == "manage":
+            with self._managing:
+                return _ON_NOTHING[row.name](self, payload)
         if row.locator == "none":
             return _ON_NOTHING[row.name](self, payload)
         schema = self.schema(payload)
+        if row.access == "write":
+            with self.lock(schema):
+                return _ON_COLLECTION[row.name](self, self.schema(payload), payload)
         if row.locator == "collection":
             return _ON_COLLECTION[row.name](self, schema, payload)
-        return _ON_INDEX[row.name](self, schema, index_of(schema, _text(payload, "index_name")), payload)
+        index = index_of(schema, _text(payload, "index_name"))
+        if not index.enabled:
+            raise failure("OperationDenied.VikingdbIndex", f"The index '{index.index_name}' is disabled.")
+        return _ON_INDEX[row.name](self, schema, index, payload)
 
 
 def _text(payload: Payload, key: str) -> str | None:
@@ -120,6 +133,6 @@ def _code(error: QuiverError) -> str:
     return next((code for kind, code in _CODES.items() if isinstance(error, kind)), "InternalError")
 
 
-_ON_NOTHING: Mapping[str, OnNothing] = {**MODELS}
-_ON_COLLECTION: Mapping[str, OnCollection] = {}
-_ON_INDEX: Mapping[str, OnIndex] = {**SEARCHES}
+_ON_NOTHING: Mapping[str, OnNothing] = {**MODELS, **CONTROL}
+_ON_COLLECTION: Mapping[str, OnCollection] = {**WRITES, "fetch_in_collection": fetch_in_collection}
+_ON_INDEX: Mapping[str, OnIndex] = {**SEARCHES, "fetch_in_index": fetch_in_index}

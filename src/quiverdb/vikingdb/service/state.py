@@ -12,7 +12,10 @@ from quiverdb.model.collection import CollectionPatch
 from quiverdb.vikingdb.exceptions import VikingVectorException, failure
 from quiverdb.vikingdb.service.layout import DEFAULT_PROJECT, MARK, Index, Schema, collection_name
 
-__all__ = ["index_of", "load_schema", "no_collection", "save_schema", "schemas", "stored_name"]
+__all__ = ["LOCATORS", "encode", "index_of", "load_schema", "no_collection", "save_schema", "schemas", "stored_name"]
+
+LOCATORS = frozenset({"collection_name", "resource_id", "project_name"})
+"""What names a collection in a request."""
 
 
 def stored_name(schema: Schema) -> str:
@@ -31,7 +34,8 @@ def load_schema(
         raise failure("MissingParameter", "collection_name or resource_id is required.")
     if name:
         schema = _read(database, collection_name(project or DEFAULT_PROJECT, name))
-        if schema is None or (resource_id and schema.resource_id != resource_id):
+        # an alias, or a collection of another project, answers to this name, too
+        if schema is None or schema.collection_name != name or resource_id not in (None, "", schema.resource_id):
             raise no_collection(name)
         return schema
     for schema in schemas(database):

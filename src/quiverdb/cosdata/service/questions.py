@@ -97,7 +97,7 @@ def dense_question(state: State, vector: FloatArray | PointRef, top_k: int, filt
         vector = compared(index, vector)
     filters = filter_of(schema, filter), filter_of(schema, filter, past=True)
     return Question(
-        Nearest(vector), (DENSE, PAST_DENSE), top_k, SearchParams(ef=index.ef_search), filters, index.metric
+        Nearest(vector), (DENSE, PAST_DENSE), top_k, SearchParams(ef=max(index.ef_search, 1)), filters, index.metric
     )
 
 

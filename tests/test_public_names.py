@@ -12,7 +12,16 @@ import pytest
 
 import quiverdb
 
-PUBLIC = ["quiverdb", "quiverdb.cosdata", "quiverdb.embed", "quiverdb.qdrant", "quiverdb.text"]
+PUBLIC = [
+    "quiverdb",
+    "quiverdb.cosdata",
+    "quiverdb.embed",
+    "quiverdb.qdrant",
+    "quiverdb.text",
+    "quiverdb.vikingdb",
+    "quiverdb.vikingdb.vector",
+    "quiverdb.vikingdb.vector.models",
+]
 HEAVY = ["numpy", "faiss", "pydantic", "msgspec", "pyroaring", "rich", "typer"]
 
 
@@ -51,6 +60,13 @@ def test_packages_announce_all_their_public_names(name: str) -> None:
 @pytest.mark.parametrize("name", ["quiverdb", "quiverdb.cli", "quiverdb.cosdata", "quiverdb.dropin", "quiverdb.errors"])
 def test_importing_is_light(name: str) -> None:
     program = f"import sys, {name}; print(*[m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_vikingdb_client_loads_what_it_needs_on_first_use() -> None:
+    heavy = ["numpy", "faiss", "pyroaring", "asyncio", "http.client", "httpcore2", "httpx2", "quiverdb.engine"]
+    program = f"import sys, quiverdb.vikingdb; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

@@ -116,7 +116,7 @@ def test_own_ways_override_one_method() -> None:
     ],
 )
 def test_what_is_no_secret_is_refused_without_showing_it(call: Any) -> None:
-    with pytest.raises(ValueError, match="must be a text|give") as caught:
+    with pytest.raises(ValueError, match=r"must be a text|give") as caught:
         call()
     assert "s3c" not in str(caught.value)
 

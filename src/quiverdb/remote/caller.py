@@ -5,16 +5,14 @@ Over gRPC, operations that the protocol lacks go over REST.
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from quiverdb.errors import InvalidInputError
 from quiverdb.remote.http import AsyncHttpTransport, HttpTransport
 from quiverdb.remote.multipart import FileForm
 from quiverdb.remote.protocol import ResponseError, TransportError
-from quiverdb.remote.retry import USUAL, Retry
+from quiverdb.remote.retry import USUAL, Retry, async_repeated, repeated
 from quiverdb.remote.settings import whole_seconds
 from quiverdb.wire import rest
 from quiverdb.wire.http_message import Reply
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from quiverdb.remote.channel import AsyncGrpcTransport, GrpcTransport
 
 __all__ = ["AsyncGrpcCaller", "AsyncRestCaller", "GrpcCaller", "RestCaller"]
-
-T = TypeVar("T")
 
 _OK = frozenset({200, 201, 202})
 
@@ -73,30 +69,6 @@ def _result(operation: Operation, reply: Reply) -> Any:
         raise TransportError(f"the server's answer is not what Qdrant answers: {reply.body[:80]!r}") from error
 
 
-def _repeated(ask: Callable[[], T], retry: Retry, *, repeatable: bool) -> T:
-    repetition = 0
-    while True:
-        try:
-            return ask()
-        except (ResponseError, TransportError) as error:
-            if (wait := retry.wait(error, repetition, repeatable=repeatable)) is None:
-                raise
-        time.sleep(wait)
-        repetition += 1
-
-
-async def _async_repeated(ask: Callable[[], Awaitable[T]], retry: Retry, *, repeatable: bool) -> T:
-    repetition = 0
-    while True:
-        try:
-            return await ask()
-        except (ResponseError, TransportError) as error:
-            if (wait := retry.wait(error, repetition, repeatable=repeatable)) is None:
-                raise
-        await asyncio.sleep(wait)
-        repetition += 1
-
-
 class RestCaller:
     """Carry operations to a server over REST.
 
@@ -134,7 +106,7 @@ class RestCaller:
                 return _successful(self.transport.upload(request, form, timeout))
             return _successful(self.transport.send(request, timeout))
 
-        return _repeated(ask, retry or self._retry, repeatable=_repeatable(row))
+        return repeated(ask, retry or self._retry, repeatable=_repeatable(row))
 
     def close(self) -> None:
         """Close all connections; a second call does nothing."""
@@ -178,7 +150,7 @@ class AsyncRestCaller:
                 return _successful(await self.transport.upload(request, form, timeout))
             return _successful(await self.transport.send(request, timeout))
 
-        return await _async_repeated(ask, retry or self._retry, repeatable=_repeatable(row))
+        return await async_repeated(ask, retry or self._retry, repeatable=_repeatable(row))
 
     async def close(self) -> None:
         """Close all connections; a second call does nothing."""
@@ -234,7 +206,7 @@ class GrpcCaller:
         def ask() -> Any:
             return procedure.result(self.transport.call(*procedure.terms))
 
-        return _repeated(ask, retry or self._retry, repeatable=_repeatable(row))
+        return repeated(ask, retry or self._retry, repeatable=_repeatable(row))
 
     def close(self) -> None:
         """Close all connections; a second call does nothing."""
@@ -268,7 +240,7 @@ class AsyncGrpcCaller:
         async def ask() -> Any:
             return procedure.result(await self.transport.call(*procedure.terms))
 
-        return await _async_repeated(ask, retry or self._retry, repeatable=_repeatable(row))
+        return await async_repeated(ask, retry or self._retry, repeatable=_repeatable(row))
 
     async def close(self) -> None:
         """Close all connections; a second call does nothing."""

@@ -5,6 +5,7 @@ A transport tries once. Its errors tell whether it makes sense to try again: see
 
 from __future__ import annotations
 
+import ssl
 import urllib.request
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -21,7 +22,7 @@ from quiverdb.remote.settings import Settings
 from quiverdb.remote.tls import tls_context
 from quiverdb.wire.http_message import Reply, Request
 
-__all__ = ["AsyncHttpTransport", "HttpTransport"]
+__all__ = ["AsyncHttpTransport", "HttpTransport", "async_connections", "connections"]
 
 _OK = range(200, 300)
 
@@ -99,6 +100,30 @@ def _client_maker(kind: str, settings: Settings) -> Callable[[], Any]:
     return make_client(kind, {"verify": verify, "timeout": settings.timeout, "limits": limits, **settings.http_options})
 
 
+def connections(settings: Settings) -> Pool | Client:
+    """Return what sends requests to the address of the settings, with the headers that each is given."""
+    address = settings.address
+    if settings.http_client is not None:
+        return Client(address.origin, given=settings.http_client)
+    if _wants_client(settings):
+        return Client(address.origin, make=_client_maker("Client", settings))
+    return Pool(address, _context(settings), settings.limits)
+
+
+def async_connections(settings: Settings) -> AsyncPool | AsyncClient:
+    """Return what sends requests from event loops; see ``connections``."""
+    address = settings.address
+    if settings.http_client is not None:
+        return AsyncClient(address.origin, given=settings.http_client)
+    if _wants_client(settings):
+        return AsyncClient(address.origin, make=_client_maker("AsyncClient", settings))
+    return AsyncPool(address, _context(settings), settings.limits)
+
+
+def _context(settings: Settings) -> ssl.SSLContext | None:
+    return tls_context(settings.verify, settings.cert) if settings.address.tls else None
+
+
 class HttpTransport(_Http):
     """Talk to a server over HTTP; safe to use from several threads, and after a fork.
 
@@ -110,15 +135,7 @@ class HttpTransport(_Http):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        address = settings.address
-        self._over: Pool | Client | Through
-        if settings.http_client is not None:
-            self._over = Client(address.origin, given=settings.http_client)
-        elif _wants_client(settings):
-            self._over = Client(address.origin, make=_client_maker("Client", settings))
-        else:
-            context = tls_context(settings.verify, settings.cert) if address.tls else None
-            self._over = Pool(address, context, settings.limits)
+        self._over: Pool | Client | Through = connections(settings)
 
     def send(self, request: Request, timeout: float | None = None, *, bearer: str | None = None) -> Reply:
         """Return a server's answer, whatever its status; raises ``TransportError`` if there is none.
@@ -172,15 +189,7 @@ class AsyncHttpTransport(_Http):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        address = settings.address
-        self._over: AsyncPool | AsyncClient | AsyncThrough
-        if settings.http_client is not None:
-            self._over = AsyncClient(address.origin, given=settings.http_client)
-        elif _wants_client(settings):
-            self._over = AsyncClient(address.origin, make=_client_maker("AsyncClient", settings))
-        else:
-            context = tls_context(settings.verify, settings.cert) if address.tls else None
-            self._over = AsyncPool(address, context, settings.limits)
+        self._over: AsyncPool | AsyncClient | AsyncThrough = async_connections(settings)
 
     async def send(self, request: Request, timeout: float | None = None, *, bearer: str | None = None) -> Reply:
         """Return a server's answer, whatever its status; see ``HttpTransport.send``."""

@@ -10,16 +10,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from quiverdb.remote.protocol import ResponseError, TransportError
 
-__all__ = ["NEVER", "PATIENT", "USUAL", "LostError", "NotSentError", "Retry", "TimedOutError", "retry_after"]
+__all__ = [
+    "NEVER",
+    "PATIENT",
+    "USUAL",
+    "LostError",
+    "NotSentError",
+    "Patience",
+    "Retry",
+    "TimedOutError",
+    "async_repeated",
+    "repeated",
+    "retry_after",
+]
+
+T = TypeVar("T")
 
 _TOO_MANY_REQUESTS = 429
+
+
+class Patience(Protocol):
+    """Decide whether to ask again."""
+
+    def wait(self, error: Exception, repetition: int, *, repeatable: bool) -> float | None:
+        """Return for how many seconds to wait before that; see ``Retry.wait``."""
 
 
 class NotSentError(TransportError):
@@ -92,3 +116,29 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except (KeyError, ValueError):
         return None
     return seconds if 0 <= seconds < float("inf") else None
+
+
+def repeated(ask: Callable[[], T], retry: Patience, *, repeatable: bool) -> T:
+    """Return what a question comes to, which is asked again as ``retry`` says."""
+    repetition = 0
+    while True:
+        try:
+            return ask()
+        except (ResponseError, TransportError) as error:
+            if (wait := retry.wait(error, repetition, repeatable=repeatable)) is None:
+                raise
+        time.sleep(wait)
+        repetition += 1
+
+
+async def async_repeated(ask: Callable[[], Awaitable[T]], retry: Patience, *, repeatable: bool) -> T:
+    """Return what a question comes to that is awaited; see ``repeated``."""
+    repetition = 0
+    while True:
+        try:
+            return await ask()
+        except (ResponseError, TransportError) as error:
+            if (wait := retry.wait(error, repetition, repeatable=repeatable)) is None:
+                raise
+        await asyncio.sleep(wait)
+        repetition += 1

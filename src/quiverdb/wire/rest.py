@@ -18,7 +18,17 @@ from quiverdb.errors import Fault, InvalidInputError
 from quiverdb.wire.http_message import Request
 from quiverdb.wire.operations import Operation
 
-__all__ = ["arguments_of", "body_arguments", "body_of", "decode", "encode", "path_arguments", "request", "result_of"]
+__all__ = [
+    "arguments_of",
+    "body_arguments",
+    "body_of",
+    "decode",
+    "encode",
+    "path_arguments",
+    "request",
+    "result_of",
+    "written",
+]
 
 WHOLE = "*"
 
@@ -38,12 +48,12 @@ def request(operation: Operation, arguments: Mapping[str, Any]) -> Request:
         operation.method,
         operation.path.format_map(steps),
         tuple(query),
-        _body(body_of(operation, arguments)) if operation.body else None,
+        written(body_of(operation, arguments)) if operation.body else None,
     )
 
 
-def _body(given: Any) -> bytes:
-    """Return a body; raises ``InvalidInputError`` for numbers that would silently become nothing."""
+def written(given: Any) -> bytes:
+    """Return a body as JSON; raises ``InvalidInputError`` for numbers that would silently become nothing."""
     body = encode(given)
     if b"null" in body and not _finite(given):
         raise InvalidInputError("JSON has no NaN or infinity: leave such a number out, or give another one")

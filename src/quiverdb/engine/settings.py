@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -32,7 +33,12 @@ def _tag(value: Any) -> Any:
 
 def effective_hnsw(collection: CollectionSpec, vector: VectorSpec) -> HnswSpec:
     """Return the graph settings of a vector: its own over the collection's over the defaults."""
-    settings: HnswSpec = merged(merged(HNSW, collection.hnsw), vector.hnsw)
+    return _effective_hnsw(collection.hnsw, vector.hnsw)
+
+
+@lru_cache(maxsize=256)
+def _effective_hnsw(collection: HnswSpec, vector: HnswSpec | None) -> HnswSpec:
+    settings: HnswSpec = merged(merged(HNSW, collection), vector)
     return settings
 
 
@@ -68,5 +74,10 @@ def resident(collection: CollectionSpec, vector: VectorSpec) -> bool:
 
 def effective_optimizers(collection: CollectionSpec) -> OptimizerSpec:
     """Return the optimizer settings: the collection's over the defaults."""
-    settings: OptimizerSpec = merged(OPTIMIZERS, collection.optimizers)
+    return _effective_optimizers(collection.optimizers)
+
+
+@lru_cache(maxsize=256)
+def _effective_optimizers(collection: OptimizerSpec) -> OptimizerSpec:
+    settings: OptimizerSpec = merged(OPTIMIZERS, collection)
     return settings

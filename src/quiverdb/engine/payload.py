@@ -59,7 +59,11 @@ def select(payload: Mapping[str, Any], selection: Select) -> Payload:
     """
     found: Any = payload
     if selection.include is not None:
-        found = _include(found, _paths(selection.include))
+        keys = _keys(selection.include)
+        if keys is None:
+            found = _include(found, _paths(selection.include))
+        else:
+            found = {key: item for key, item in payload.items() if key in keys}
     if selection.exclude:
         found = _exclude(found, _paths(selection.exclude))
     result: Payload = found if found is not payload else dict(payload)
@@ -99,6 +103,13 @@ def _delete(value: Any, path: Path) -> Any:
     if not rest:
         return [] if step is EACH else value
     return [_delete(item, rest) if step in (EACH, index) else item for index, item in enumerate(value)]
+
+
+@lru_cache(maxsize=256)
+def _keys(texts: tuple[str, ...]) -> frozenset[Step] | None:
+    """Return the keys that paths are, if none of them leads further."""
+    paths = _paths(texts)
+    return frozenset(path[0] for path in paths) if all(len(path) == 1 for path in paths) else None
 
 
 @lru_cache(maxsize=256)

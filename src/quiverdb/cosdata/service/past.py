@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 
 from quiverdb.cosdata.service.layout import PAST, PAST_TOKENS, TOKENS
-from quiverdb.database import Database, ScrollRequest
+from quiverdb.cosdata.service.revisions import seen, walk
+from quiverdb.database import Database
 from quiverdb.model.filter import Condition, Filter, MatchText, Range
 from quiverdb.model.query import FacetQuery, Select, Text
 
 __all__ = ["past_at", "present_at", "texts_at"]
 
-_PAGE = 1_000
 _LENGTHS = 1_000_000
 """More lengths than texts will ever have."""
 _FIELDS = ("id", "document_id", "text", "length")
@@ -33,8 +33,7 @@ def present_at(number: int, *more: Condition | None) -> Filter:
 
 def past_at(number: int, *more: Condition | None) -> Filter:
     """Return the filter for the past points that version ``number`` holds, and that pass the other conditions."""
-    alive = Range(f"{PAST}.born", lte=float(number)), Range("died", gt=float(number))
-    return Filter(must=(*alive, *_given(more)))
+    return Filter(must=(seen(number), *_given(more)))
 
 
 def _given(conditions: Sequence[Condition | None]) -> tuple[Condition, ...]:
@@ -89,8 +88,8 @@ def _having(database: Database, collection: str, number: int, query: Text) -> li
     past = past_at(number, MatchText(PAST_TOKENS, query.text, "any"))
     now = *_FIELDS, TOKENS
     then = *(f"{PAST}.{field}" for field in _FIELDS), PAST_TOKENS
-    found = [(payload, payload[TOKENS]) for payload in _scrolled(database, collection, present, now)]
-    found += [(payload[PAST], payload[PAST_TOKENS]) for payload in _scrolled(database, collection, past, then)]
+    found = [(payload, payload[TOKENS]) for payload in _payloads(database, collection, present, now)]
+    found += [(payload[PAST], payload[PAST_TOKENS]) for payload in _payloads(database, collection, past, then)]
     texts = [
         _Text(payload, Counter(token for token in text.split(" ") if token in wanted), payload["length"])
         for payload, text in found
@@ -98,15 +97,8 @@ def _having(database: Database, collection: str, number: int, query: Text) -> li
     return [text for text in texts if text.counts]
 
 
-def _scrolled(
+def _payloads(
     database: Database, collection: str, filter: Filter, fields: tuple[str, ...]
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the payloads of all points that a filter lets through."""
-    request = ScrollRequest(filter, _PAGE, with_payload=Select(include=fields))
-    while True:
-        page = database.scroll(collection, request)
-        for record in page.records:
-            yield record.payload or {}
-        if page.next is None:
-            return
-        request = msgspec.structs.replace(request, offset=page.next)
+    for records in walk(database, collection, filter, payload=Select(include=fields)):
+        yield from (record.payload or {} for record in records)

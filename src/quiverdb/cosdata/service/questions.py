@@ -8,12 +8,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from reprlib import repr as short
 from typing import Any, NamedTuple, TypeAlias, TypeVar
-
-import numpy as np
 
 from quiverdb.cosdata.errors import NotFoundError, ValidationError
 from quiverdb.cosdata.operations import OPERATIONS
+from quiverdb.cosdata.service.changes import compared
+from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.filters import filter_of
 from quiverdb.cosdata.service.layout import DENSE, PAST_DENSE, PAST_SPARSE, PAST_TOKENS, SPARSE, TOKENS
 from quiverdb.cosdata.service.rankings import Question
@@ -60,10 +61,10 @@ def fields(given: Any, known: Collection[str]) -> Body:
     {'top_k': 3}
     """
     if not isinstance(given, Mapping):
-        raise ValidationError(f"invalid type: {given!r} must be an object with {_listed(known)}")
+        raise ValidationError(f"Json deserialize error: {short(given)} is no object with {_listed(known)}")
     for name in given:
         if name not in known:
-            raise ValidationError(f"unknown field `{name}`, expected one of {_listed(known)}")
+            raise ValidationError(f"Json deserialize error: unknown field `{name}`, expected one of {_listed(known)}")
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -71,13 +72,13 @@ def flag(body: Body, name: str) -> bool:
     """Return a field that is true or false, false if it is not given; raises ``ValidationError`` otherwise."""
     value = body.get(name, False)
     if not isinstance(value, bool):
-        raise ValidationError(f"{name} must be true or false, got {value!r}")
+        raise ValidationError(f"{name} must be true or false, got {short(value)}")
     return value
 
 
 def in_batch(state: State, body: Body, batch: _Batch) -> list[Search]:
     """Read the searches of a batch; each inherits what stands beside their list."""
-    items = _required(body, batch.listed)
+    items = required(body, batch.listed)
     if not isinstance(items, list | tuple):
         raise ValidationError(f"{batch.listed} must be a list, got {type(items).__name__}")
     searches = []
@@ -92,11 +93,11 @@ def in_batch(state: State, body: Body, batch: _Batch) -> list[Search]:
 def dense_question(state: State, vector: FloatArray | PointRef, top_k: int, filter: Any = None) -> Question:
     """Ask the dense index for the nearest vectors; raises ``NotFoundError`` if there is none."""
     index, schema = _index(state, state.settings.dense, "HNSW"), state.settings.metadata_schema
-    if index.metric == "hamming" and not isinstance(vector, PointRef):
-        vector = np.where(vector > 0, np.float32(1), np.float32(-1))
+    if not isinstance(vector, PointRef):
+        vector = compared(index, vector)
     filters = filter_of(schema, filter), filter_of(schema, filter, past=True)
     return Question(
-        Nearest(vector), (DENSE, PAST_DENSE), top_k, SearchParams(ef=index.ef_search), filters, index.metric
+        Nearest(vector), (DENSE, PAST_DENSE), top_k, SearchParams(ef=max(index.ef_search, 1)), filters, index.metric
     )
 
 
@@ -129,20 +130,20 @@ def _hybrid(state: State, body: Body) -> Search:
 
 def _dense_question(state: State, body: Body, name: str, top_k: int) -> Question:
     _index(state, state.settings.dense, "HNSW")
-    vector = dense_values(_required(body, name), state.settings.dimension)
+    vector = dense_values(required(body, name), state.settings.dimension)
     return dense_question(state, vector, top_k, body.get("filter"))
 
 
 def _sparse_question(state: State, body: Body, name: str, top_k: int) -> Question:
     _index(state, state.settings.sparse, "Sparse")
-    terms = sparse_terms(_required(body, name))
+    terms = sparse_terms(required(body, name))
     return Question(Nearest(terms) if len(terms.indices) else None, (SPARSE, PAST_SPARSE), top_k)
 
 
 def _text_question(state: State, body: Body, name: str, top_k: int) -> Question:
-    index, text = _index(state, state.settings.text, "TF-IDF"), _required(body, name)
+    index, text = _index(state, state.settings.text, "TF-IDF"), required(body, name)
     if not isinstance(text, str):
-        raise ValidationError(f"{name} must be a string, got {text!r}")
+        raise ValidationError(f"{name} must be a string, got {short(text)}")
     tokens = tokens_of(text)
     return Question(Text(" ".join(tokens), index.k1, index.b) if tokens else None, (TOKENS, PAST_TOKENS), top_k)
 
@@ -154,12 +155,6 @@ def _index(state: State, index: _T | None, label: str) -> _T:
     return index
 
 
-def _required(body: Body, name: str) -> Any:
-    if name not in body:
-        raise ValidationError(f"missing field `{name}`")
-    return body[name]
-
-
 def _top_k(body: Body) -> int:
     value = body.get("top_k", _TOP_K)
     try:
@@ -167,14 +162,14 @@ def _top_k(body: Body) -> int:
     except TypeError:
         top_k = 0
     if top_k < 1:
-        raise ValidationError(f"top_k must be an integer of at least 1, got {value!r}")
+        raise ValidationError(f"top_k must be an integer of at least 1, got {short(value)}")
     return top_k
 
 
 def _number(body: Body, name: str, default: float) -> float:
     value = body.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
-        raise ValidationError(f"{name} must be a finite number, got {value!r}")
+        raise ValidationError(f"{name} must be a finite number, got {short(value)}")
     return float(value)
 
 

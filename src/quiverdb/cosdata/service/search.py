@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from quiverdb.cosdata.errors import ConflictError, NotFoundError, ValidationError
+from quiverdb.cosdata.errors import ConflictError, NotFoundError
 from quiverdb.cosdata.operations import OPERATIONS, Arguments
+from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.fusion import fused
 from quiverdb.cosdata.service.layout import point_id
 from quiverdb.cosdata.service.questions import (
@@ -30,6 +31,7 @@ from quiverdb.cosdata.service.questions import (
     in_batch,
 )
 from quiverdb.cosdata.service.rankings import Result, ranked
+from quiverdb.cosdata.service.staging import read_id
 from quiverdb.cosdata.service.state import State, load_state
 from quiverdb.database import Database
 from quiverdb.errors import NotFoundError as MissingError
@@ -88,20 +90,14 @@ def _results(
 
 def _neighbors(database: Database, state: State, arguments: Arguments) -> list[dict[str, Any]]:
     """Return the vectors nearest to one, itself left out."""
-    id = fields(arguments, ("collection", "id")).get("id")
-    if isinstance(id, bool) or not isinstance(id, int | str):
-        raise ValidationError(f"the id of a vector is a string or an integer, got {id!r}")
-    question = dense_question(state, PointRef(point_id(str(id))), _NEIGHBORS)
+    id = read_id(required(fields(arguments, ("collection", "id")), "id"))
+    question = dense_question(state, PointRef(point_id(id)), _NEIGHBORS)
     try:
         [results] = ranked(database, state, [question], None, raw=False)
     except MissingError as error:
         if error.kind == "collection":
             raise
-        known = error.kind == "vector"
-        raise NotFoundError(
-            f"Vector Not Found! '{id}' has no dense values" if known else f"Vector Not Found! There is no '{id}'",
-            status=400,
-        ) from error
+        raise NotFoundError(f"Vector Not Found! There is no '{id}' with dense values", status=400) from error
     return [{"id": result["id"], "score": result["score"]} for result in results]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from reprlib import repr as short
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from quiverdb.cosdata.errors import ValidationError
 from quiverdb.model.point import FloatArray, SparseVector
+from quiverdb.packing import packed
 
 __all__ = ["dense_values", "sparse_terms", "sparse_values"]
 
@@ -22,10 +24,23 @@ def dense_values(values: Any, dimension: int) -> FloatArray:
     >>> dense_values([1, 0.5], 2)
     array([1. , 0.5], dtype=float32)
     """
-    vector = _numbers(values, "a dense vector")
+    vector = _packed(values, dimension)
+    if vector is None:
+        vector = _numbers(values, "a dense vector")
     if len(vector) != dimension:
         raise ValidationError(f"Expected dimension of dense vector to be {dimension}, found {len(vector)}")
     return vector
+
+
+def _packed(values: Any, dimension: int) -> FloatArray | None:
+    """Return a list of numbers as a vector, by the quick way; None for all that needs a closer look."""
+    if type(values) is not list:
+        return None
+    try:
+        vector = packed((values,), dimension)[0]
+    except (struct.error, OverflowError):
+        return None
+    return vector if np.isfinite(vector).all() else None
 
 
 def sparse_terms(terms: Any) -> SparseVector:

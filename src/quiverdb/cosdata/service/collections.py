@@ -33,14 +33,15 @@ from quiverdb.model.write import CreateFieldIndex
 __all__ = ["COLLECTIONS", "create_collection", "list_collections", "loaded_collections"]
 
 _LARGEST = 65535
-_FIELDS = {
-    "document_id": FieldType.KEYWORD,
-    f"{PAST}.document_id": FieldType.KEYWORD,
-    f"{PAST}.id": FieldType.KEYWORD,
-    "born": FieldType.INTEGER,
-    f"{PAST}.born": FieldType.INTEGER,
-    "died": FieldType.INTEGER,
+_FIELDS = {"document_id": FieldIndex(FieldType.KEYWORD)}
+_SERVER_FIELDS = {
+    f"{PAST}.document_id": FieldIndex(FieldType.KEYWORD),
+    f"{PAST}.id": FieldIndex(FieldType.KEYWORD),
+    "born": FieldIndex(FieldType.INTEGER),
+    f"{PAST}.born": FieldIndex(FieldType.INTEGER),
+    "died": FieldIndex(FieldType.INTEGER),
 }
+"""What versions are read by; the engine makes such indexes when a filter asks, a server only when told to."""
 _CONFIG = ("max_vectors", "replication_factor")
 
 
@@ -61,8 +62,8 @@ def create_collection(context: Context, arguments: Arguments) -> dict[str, Any]:
     except errors.AlreadyExistsError as error:
         raise ConflictError(f"Collection with name '{name}' already exists") from error
     context.unloaded.discard(name)
-    indexes = {key: FieldIndex(type) for key, type in _FIELDS.items()} | field_indexes(settings.metadata_schema)
-    for key, index in indexes.items():
+    fields = _FIELDS | ({} if context.atomic else _SERVER_FIELDS) | field_indexes(settings.metadata_schema)
+    for key, index in fields.items():
         context.database.write(name, [CreateFieldIndex(key, index)])
     return {"id": name, "name": name, "description": settings.description}
 

@@ -25,12 +25,18 @@ from quiverdb.model.filter import Filter, Range
 from quiverdb.model.point import Points
 from quiverdb.model.write import OverwritePayload, PointOperation, Upsert
 
-__all__ = ["DecidedError", "apply", "changing", "commit", "current", "recover", "vectors_count"]
+__all__ = ["DecidedError", "apply", "changing", "commit", "current", "recover", "rows_at_once", "vectors_count"]
 
-_REQUEST_BYTES = 4 << 20
-"""How large requests to a server may become, about."""
-_NUMBER_BYTES = 40
-"""Of one component of a vector in JSON, as it was given and as it is compared."""
+_WRITE_BYTES, _REQUEST_BYTES = 64 << 20, 4 << 20
+"""How large writes of a part of the points become, about: here, and as requests to a server."""
+_FLOAT_BYTES, _TEXT_BYTES = 4, 40
+"""Of a component of a vector: here, and as text, as it was given and as it is compared."""
+
+
+def rows_at_once(context: Context, state: State) -> int:
+    """Return how many points to write at once where they need not be written together."""
+    most = _WRITE_BYTES // _FLOAT_BYTES if context.atomic else _REQUEST_BYTES // _TEXT_BYTES
+    return max(1, most // (state.settings.dimension + 16))
 
 
 class DecidedError(ServerError):
@@ -122,7 +128,7 @@ def _finish(context: Context, part: Part) -> None:
 def _commit(context: Context, state: State, changes: Sequence[Change]) -> None:
     number = state.head.number + 1
     past = archived(context.database, state, touched(changes), number)
-    most = None if context.atomic else max(1, _REQUEST_BYTES // (_NUMBER_BYTES * (state.settings.dimension + 16)))
+    most = None if context.atomic else rows_at_once(context, state)
     head = msgspec.structs.replace(
         state.head,
         number=number,

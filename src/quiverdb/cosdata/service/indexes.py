@@ -8,7 +8,7 @@ Texts have an index of their tokens.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from reprlib import repr as short
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from quiverdb.cosdata.errors import ConflictError, NotFoundError, ValidationError
 from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.changes import compared
-from quiverdb.cosdata.service.commits import changing
+from quiverdb.cosdata.service.commits import changing, rows_at_once
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import (
@@ -52,9 +52,8 @@ from quiverdb.model.collection import (
     VectorSpec,
 )
 from quiverdb.model.filter import Filter, HasVector
-from quiverdb.model.point import DenseColumn, Points
+from quiverdb.model.point import DenseColumn, PointId, Points
 from quiverdb.model.query import Select
-from quiverdb.model.result import Record
 from quiverdb.model.write import CreateFieldIndex, CreateVector, DeleteFieldIndex, DeleteVector, UpdateVectors
 
 __all__ = ["INDEXES"]
@@ -96,7 +95,7 @@ def _create_dense(context: Context, state: State, arguments: Arguments) -> dict[
         _require_none(state, "dense")
         if not state.settings.dense_enabled:
             raise ValidationError(f"'{state.name}' has no dense vectors: create it with dense_vector enabled")
-        _build(context.database, state, index)
+        _build(context, state, index)
         _publish(context.database, state, dense=index)
     return {"message": "Dense index created successfully"}
 
@@ -155,29 +154,37 @@ def _publish(database: Database, state: State, **changes: Any) -> None:
 # The vectors of a dense index
 
 
-def _build(database: Database, state: State, index: DenseIndex) -> None:
+def _build(context: Context, state: State, index: DenseIndex) -> None:
     """Make the vectors of a dense index from the raw ones; if that fails there are none."""
+    database = context.database
     _drop(database, state.name)
     try:
         vector, settings = _spec(state.settings.dimension, index)
         for name in (DENSE, PAST_DENSE):
             database.write(state.name, [CreateVector(name, vector)])
         database.update_collection(state.name, CollectionPatch(dict.fromkeys((DENSE, PAST_DENSE), settings)))
-        having = Filter(must=(HasVector(RAW),))
-        for page in walk(database, state.name, having, (RAW,), Select(include=("died",))):
-            past = [record for record in page if record.payload]
-            present = [record for record in page if not record.payload]
-            for name, records in ((DENSE, present), (PAST_DENSE, past)):
-                if records:
-                    database.write(state.name, [UpdateVectors(_vectors(name, records, index))])
+        _fill(context, state, index)
     except BaseException:
         _drop(database, state.name)
         raise
 
 
-def _vectors(name: str, records: Sequence[Record], index: DenseIndex) -> Points:
-    rows = np.array([(record.vectors or {})[RAW] for record in records], np.float32)
-    return Points([record.id for record in records], {name: DenseColumn(compared(index, rows))})
+def _fill(context: Context, state: State, index: DenseIndex) -> None:
+    """Make the vectors of an index for the points there are; they are listed first, since writing reorders them."""
+    having = Filter(must=(HasVector(RAW),))
+    pages = walk(context.database, state.name, having, payload=Select(include=("died",)))
+    ids: dict[str, list[PointId]] = {DENSE: [], PAST_DENSE: []}
+    for record in (record for page in pages for record in page):
+        ids[PAST_DENSE if record.payload else DENSE].append(record.id)
+    most = rows_at_once(context, state)
+    for name, listed in ids.items():
+        for start in range(0, len(listed), most):
+            records = context.database.retrieve(
+                state.name, listed[start : start + most], with_payload=False, with_vectors=(RAW,)
+            )
+            rows = np.array([(record.vectors or {})[RAW] for record in records], np.float32)
+            points = Points([record.id for record in records], {name: DenseColumn(compared(index, rows))})
+            context.database.write(state.name, [UpdateVectors(points)])
 
 
 def _drop(database: Database, name: str) -> None:

@@ -31,7 +31,7 @@ from quiverdb.model.point import DenseColumn, Payload, Points, VectorColumn
 from quiverdb.model.query import Select
 from quiverdb.model.result import Record
 
-__all__ = ["archived", "born_after", "payload_of", "revived", "seen", "seen_only_by", "stored_vectors", "walk"]
+__all__ = ["archived", "born_after", "payload_of", "revived", "seen_only_by", "stored_vectors", "walk"]
 
 _PAGE = 1000
 
@@ -52,11 +52,6 @@ def payload_of(record: Record) -> Payload:
 def born_after(number: int) -> Filter:
     """Let the present points through that are later than a state."""
     return Filter(must=(Range("born", gt=float(number)),))
-
-
-def seen(number: int) -> Filter:
-    """Let the past points through that were present in a state."""
-    return Filter(must=(Range(f"{PAST}.born", lte=float(number)), Range("died", gt=float(number))))
 
 
 def seen_only_by(state: State, number: int) -> Filter:

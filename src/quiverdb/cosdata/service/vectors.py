@@ -11,10 +11,11 @@ from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import PAST, PAST_SPARSE, RAW, SPARSE, point_id
-from quiverdb.cosdata.service.revisions import payload_of, seen, stored_vectors, walk
+from quiverdb.cosdata.service.past import past_at, present_at
+from quiverdb.cosdata.service.revisions import payload_of, stored_vectors, walk
 from quiverdb.cosdata.service.staging import read_id
 from quiverdb.cosdata.service.state import State
-from quiverdb.model.filter import Filter, MatchValue, Range
+from quiverdb.model.filter import Filter, MatchValue
 from quiverdb.model.point import SparseVector
 from quiverdb.model.result import Record
 
@@ -42,7 +43,7 @@ def _found(context: Context, state: State, arguments: Arguments, *, vectors: boo
         return records[0] if records else None
     if records and payload_of(records[0])["born"] <= number:
         return records[0]
-    where = Filter(must=(MatchValue(f"{PAST}.id", id), *seen(number).must))
+    where = past_at(number, MatchValue(f"{PAST}.id", id))
     pages = walk(context.database, state.name, where, stored_vectors(state, past=True) if vectors else ())
     return next((record for page in pages for record in page), None)
 
@@ -51,11 +52,10 @@ def _find(context: Context, state: State, arguments: Arguments) -> list[dict[str
     document_id = read_id(required(arguments, "document_id"))
     number = state.at(arguments.get("version"))
     found: dict[str, Record] = {}
-    present = (MatchValue("document_id", document_id),)
-    bounds = () if number is None else (Range("born", lte=float(number)),)
-    filters = [(Filter(must=(*present, *bounds)), stored_vectors(state))]
+    present = MatchValue("document_id", document_id)
+    filters = [(Filter(must=(present,)) if number is None else present_at(number, present), stored_vectors(state))]
     if number is not None:
-        past = Filter(must=(MatchValue(f"{PAST}.document_id", document_id), *seen(number).must))
+        past = past_at(number, MatchValue(f"{PAST}.document_id", document_id))
         filters.append((past, stored_vectors(state, past=True)))
     for where, names in filters:
         for page in walk(context.database, state.name, where, names):

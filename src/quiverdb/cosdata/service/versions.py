@@ -12,12 +12,12 @@ from quiverdb.cosdata.service.commits import apply, changing, vectors_count
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import NamedVersion
+from quiverdb.cosdata.service.past import past_at
 from quiverdb.cosdata.service.revisions import (
     archived,
     born_after,
     payload_of,
     revived,
-    seen,
     seen_only_by,
     stored_vectors,
     walk,
@@ -94,7 +94,7 @@ def _set_current(context: Context, state: State, arguments: Arguments) -> dict[s
         pages = walk(context.database, state.name, later, payload=Select(include=("id",)))
         ids = [payload_of(record)["id"] for page in pages for record in page]
         past = archived(context.database, state, ids, number)
-        old = walk(context.database, state.name, seen(named.number), stored_vectors(state, past=True))
+        old = walk(context.database, state.name, past_at(named.number), stored_vectors(state, past=True))
         writes: list[PointOperation] = [Delete(later), *(Upsert(revived(state, records, number)) for records in old)]
         head = msgspec.structs.replace(state.head, number=number, same_as=named.number, changed_at=context.now())
         apply(context, state, past, writes, head)

@@ -7,7 +7,7 @@ server applies a write piece by piece, so there every commit takes this way, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ from quiverdb.model.filter import Filter, Range
 from quiverdb.model.point import Points
 from quiverdb.model.write import OverwritePayload, PointOperation, Upsert
 
-__all__ = ["DecidedError", "apply", "changing", "commit", "current", "recover", "rows_at_once", "vectors_count"]
+__all__ = ["apply", "changing", "commit", "current", "recover", "rows_at_once", "vectors_count"]
 
 _WRITE_BYTES, _REQUEST_BYTES = 64 << 20, 4 << 20
 """How large writes of a part of the points become, about: here, and as requests to a server."""
@@ -37,10 +37,6 @@ def rows_at_once(context: Context, state: State) -> int:
     """Return how many points to write at once where they need not be written together."""
     most = _WRITE_BYTES // _FLOAT_BYTES if context.atomic else _REQUEST_BYTES // _TEXT_BYTES
     return max(1, most // (state.settings.dimension + 16))
-
-
-class DecidedError(ServerError):
-    """Tell that a commit failed half way, and will be carried out before anything else is."""
 
 
 def vectors_count(context: Context, state: State) -> int:
@@ -76,26 +72,33 @@ def _renewed(context: Context, state: State) -> State:
     return found
 
 
-def commit(context: Context, parts: Sequence[tuple[State, Sequence[Change]]]) -> None:
-    """Carry out the changes of collections, all or none, within ``changing``.
+def commit(
+    context: Context, parts: Sequence[tuple[State, Sequence[Change]]], decided: Callable[[], None] = lambda: None
+) -> None:
+    """Carry out the changes of collections, all or none, within ``changing``; ``decided`` is called when they are sure.
 
-    If an error comes after the journal was written, the rest is carried out before the next operation.
+    Raises ``ServerError`` if something fails after that: then the rest is carried out before the next operation.
     """
-    if len(parts) == 1 and context.atomic:
-        _commit(context, *parts[0])
+    if not parts or (len(parts) == 1 and context.atomic):
+        for state, changes in parts:
+            _commit(context, state, changes)
+        decided()
         return
-    decided = [Part(state.name, state.settings.uid, state.head.number + 1, changes) for state, changes in parts]
-    with context.gate.closed([part.uid for part in decided]):
-        entry = journal.write(context.database, decided)
+    entry = [Part(state.name, state.settings.uid, state.head.number + 1, changes) for state, changes in parts]
+    with context.gate.closed([part.uid for part in entry]):
+        name = journal.write(context.database, entry)
         try:
+            decided()
             for state, changes in parts:
                 _commit(context, state, changes)
-            journal.remove(context.database, entry)
-        except BaseException as error:
+            journal.remove(context.database, name)
+        except Exception as error:
             context.unfinished = True
-            raise DecidedError(
-                f"the commit is decided but not carried out, which is tried again before the next operation: {error}"
-            ) from error
+            told = "the commit is decided and will be finished before the next operation"
+            raise ServerError(f"{told}: {error}") from error
+        except BaseException:
+            context.unfinished = True
+            raise
 
 
 def recover(context: Context) -> None:

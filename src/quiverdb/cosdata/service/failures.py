@@ -26,6 +26,7 @@ _TRYING = {
     "add_to_transaction": "create vector in transaction",
     "delete_in_transaction": "delete vector in transaction",
     "commit": "commit transaction",
+    "commit_together": "commit transaction",
     "abort": "abort transaction",
     "transaction_status": "get transaction status",
     "stream_upsert": "upsert vectors",

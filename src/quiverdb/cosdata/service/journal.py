@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -38,18 +39,21 @@ class Part(msgspec.Struct, frozen=True, eq=False):
 
 
 def write(database: Database, parts: Sequence[Part]) -> str:
-    """Keep an entry and return its name."""
+    """Keep an entry and return its name; after an error there is none, if the database lets it be dropped."""
     if not database.has_collection(JOURNAL):
         database.create_collection(JOURNAL, CollectionSpec())
     data = b64encode(msgspec.msgpack.encode([_plain_part(part) for part in parts])).decode()
     pieces = [data[start : start + _PIECE] for start in range(0, len(data), _PIECE)]
-    entry = uuid.uuid4().hex
-    payloads = [
-        {"entry": entry, "piece": number, "pieces": len(pieces), "data": piece} for number, piece in enumerate(pieces)
-    ]
-    operations = [Upsert(Points([str(uuid.uuid4())], {}, [payload])) for payload in payloads]
-    database.write(JOURNAL, operations)
-    return entry
+    name = uuid.uuid4().hex
+    try:
+        for number, piece in enumerate(pieces):
+            payload = {"entry": name, "piece": number, "pieces": len(pieces), "data": piece}
+            database.write(JOURNAL, [Upsert(Points([str(uuid.uuid4())], {}, [payload]))])
+    except BaseException:
+        with suppress(Exception):
+            remove(database, name)
+        raise
+    return name
 
 
 def remove(database: Database, entry: str) -> None:

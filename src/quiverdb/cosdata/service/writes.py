@@ -10,7 +10,7 @@ from typing import Any
 from quiverdb.cosdata.errors import NotFoundError, ValidationError
 from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.changes import Change, Removal
-from quiverdb.cosdata.service.commits import DecidedError, changing, commit, current
+from quiverdb.cosdata.service.commits import changing, commit, current
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required, unknown_collection
 from quiverdb.cosdata.service.staging import read_id, staged
@@ -93,26 +93,18 @@ def _commit_all(context: Context, parts: Sequence[tuple[State, Transaction]]) ->
             locks.enter_context(transaction.lock)
             context.transactions.require_open(transaction)
         started = context.clock()
-        try:
-            _carry_out(context, [(state, transaction) for state, transaction in parts if transaction.changes])
-        except DecidedError:
-            _end(context, [transaction for _, transaction in parts], started)
-            raise
-        _end(context, [transaction for _, transaction in parts], started)
 
+        def decided() -> None:
+            for _, transaction in parts:
+                transaction.seconds = context.clock() - started
+                context.transactions.end(transaction, "committed")
 
-def _carry_out(context: Context, parts: Sequence[tuple[State, Transaction]]) -> None:
-    with changing(context, [state for state, _ in parts]) as states:
-        for state, (_, transaction) in zip(states, parts, strict=True):
-            transaction.number = state.head.number + 1
-        if parts:
-            commit(context, [(state, part[1].changes) for state, part in zip(states, parts, strict=True)])
-
-
-def _end(context: Context, transactions: Sequence[Transaction], started: float) -> None:
-    for transaction in transactions:
-        transaction.seconds = context.clock() - started
-        context.transactions.end(transaction, "committed")
+        full = [(state, transaction) for state, transaction in parts if transaction.changes]
+        with changing(context, [state for state, _ in full]) as states:
+            for state, (_, transaction) in zip(states, full, strict=True):
+                transaction.number = state.head.number + 1
+            changes = [transaction.changes for _, transaction in full]
+            commit(context, list(zip(states, changes, strict=True)), decided)
 
 
 def _stream_upsert(context: Context, state: State, arguments: Arguments) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from cosdata_awaited import awaited_client
+from loopback import Gateway
 
 from quiverdb.cosdata import Client
 from quiverdb.engine.database import EngineDatabase
@@ -28,6 +29,12 @@ def _embedded(options: Callable[[Path], Mapping[str, Any]]) -> Open:
 @contextmanager
 def _database(_folder: Path, _url: str) -> Iterator[Client]:
     with EngineDatabase.open(":memory:") as database, Client(database=database) as client:
+        yield client
+
+
+@contextmanager
+def _cluster(_folder: Path, _url: str) -> Iterator[Client]:
+    with closing(Gateway()) as database, Client(database=database) as client:
         yield client
 
 
@@ -60,6 +67,7 @@ PLACES: Mapping[str, Open] = {
     "memory": _embedded(lambda _: {"host": ":memory:"}),
     "folder": _embedded(lambda folder: {"path": folder / "data"}),
     "database": _database,
+    "cluster": _cluster,
     "server": _server,
     "asynchronous": _asynchronous,
     "asynchronous, server": _asynchronous_server,

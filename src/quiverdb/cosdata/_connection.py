@@ -173,7 +173,7 @@ class AsyncConnection:
             threaded = _Threaded(place.open())
             self.backend = threaded
             close = _release if place.path is not None else _call
-            self._finalizer = weakref.finalize(self, close, threaded.abandon, self.described)
+            self._finalizer = weakref.finalize(self, close, threaded.forget, self.described)
         else:
             self.backend = self._remote(host, username, password, verify, options)
 
@@ -216,10 +216,12 @@ class _Threaded:
         return await asyncio.wrap_future(self._pool.submit(work))
 
     async def close(self) -> None:
-        await asyncio.to_thread(self.abandon)
+        await asyncio.to_thread(self._pool.shutdown)
+        self._backend.close()
 
-    def abandon(self) -> None:
-        self._pool.shutdown()
+    def forget(self) -> None:
+        """Close without waiting, which whoever collects garbage must not do."""
+        self._pool.shutdown(wait=False)
         self._backend.close()
 
 

@@ -262,7 +262,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"op": "or", "conds": {}}, "filter.conds must be a list"),
     ({"op": "or", "conds": [3]}, r"filter.conds\[0\] must be an object"),
     ({"op": "and", "conds": [DEEP["conds"][0]], "field": "number"}, "filter has no key 'field'"),
-    ({"op": "and", "conds": [{"op": "must", "field": "name", "conds": [1]}]}, r"conds\[0\].conds\[0\] must be a string"),
+    ({"op": "and", "conds": [{"op": "must", "field": "name", "conds": [1]}]}, r"\[0\].conds\[0\] must be a string"),
     (DEEP, "nested more than"),
     ({"op": "must", "conds": [1]}, "filter.field is missing"),
     ({"op": "must", "field": "", "conds": [1]}, "filter.field must not be empty"),

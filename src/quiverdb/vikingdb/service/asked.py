@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from quiverdb.model.filter import Condition, Filter, HasId
+from quiverdb.vikingdb.exceptions import failure
 from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.filters import NOTHING, filter_of
 from quiverdb.vikingdb.service.layout import Index, Schema
@@ -18,7 +19,7 @@ from quiverdb.vikingdb.service.rows import row_id
 if TYPE_CHECKING:
     from quiverdb.vikingdb.service.service import Service
 
-__all__ = ["LOCATORS", "MOST", "Asked", "read_asked"]
+__all__ = ["LOCATORS", "MOST", "Asked", "check_enabled", "read_asked"]
 
 MOST = 100_000
 _USUAL = 10
@@ -61,6 +62,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 def read_asked(service: Service, schema: Schema, index: Index, payload: Payload, own: Collection[str]) -> Asked:
     """Return what a payload asks for, which may have keys of its ``own`` besides those of all searches."""
+    check_enabled(index)
     given = {key: value for key, value in payload.items() if value is not None}
     check_keys(given, _COMMON.union(own), "the request")
     _check_flags(given)
@@ -84,6 +86,12 @@ def read_asked(service: Service, schema: Schema, index: Index, payload: Payload,
         with_schema=bool(given.get("return_schema", False)),
         with_details=bool(given.get("return_detail_info", False)),
     )
+
+
+def check_enabled(index: Index) -> None:
+    """Refuse to search an index that is disabled."""
+    if not index.enabled:
+        raise failure("OperationDenied.VikingdbIndex", f"The index '{index.index_name}' is disabled.")
 
 
 def _check_flags(given: Payload) -> None:

@@ -23,7 +23,6 @@ from quiverdb.model.query import (
     Text,
     VectorSelector,
 )
-from quiverdb.vikingdb.exceptions import failure
 from quiverdb.vikingdb.service.blend import Side, blended
 from quiverdb.vikingdb.service.candidates import Candidate, best_first
 from quiverdb.vikingdb.service.layout import SPARSE, TOKENS, Index, Schema, dense_name
@@ -66,8 +65,6 @@ def by_vectors(
 
 def dense_side(index: Index, vector: FloatArray, scale_k: float = 1.0, weight: float = 1.0) -> Side:
     """Return the measure of nearness to a dense vector in an index."""
-    if not index.enabled:
-        raise failure("OperationDenied.VikingdbIndex", f"The index '{index.index_name}' is disabled.")
     about = index.vector_index
     flat = about.index_type == "flat"
     params = SearchParams(exact=True) if flat else SearchParams(ef=max(1, round(about.hnsw_sef * scale_k)))

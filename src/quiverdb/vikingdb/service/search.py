@@ -17,7 +17,7 @@ from quiverdb.model.query import Query
 from quiverdb.vikingdb.exceptions import failure
 from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.answer import Extras, answered
-from quiverdb.vikingdb.service.asked import LOCATORS, Asked, read_asked
+from quiverdb.vikingdb.service.asked import LOCATORS, Asked, check_enabled, read_asked
 from quiverdb.vikingdb.service.filters import indexed_field
 from quiverdb.vikingdb.service.keywords import KEYS, matching, read_keywords
 from quiverdb.vikingdb.service.layout import RAW, SPARSE, Field, Index, Schema, Vectorizer
@@ -129,6 +129,7 @@ def _by_chance(service: Service, schema: Schema, index: Index, payload: Payload)
 
 def _sort(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
     """Return the scores of some rows against a vector."""
+    check_enabled(index)
     given = {key: value for key, value in payload.items() if value is not None}
     check_keys(given, LOCATORS | {"ids", "query_vector"}, "the request")
     keys = listing(given.get("ids"), "ids", least=1, most=_MOST_SORTED)

@@ -135,6 +135,8 @@ def dense(vectorizer: Vectorizer, texts: Sequence[str], kind: Kind = "document")
     (2, 1024)
     """
     name, dim = vectorizer.model_name, dim_of(vectorizer)
+    if not texts:
+        return np.zeros((0, dim), np.float32)
     if not at_hand(name):
         _tell(name, "dense")
         return HashingEmbedder(dim).embed(texts)

@@ -1,4 +1,4 @@
-"""Collections of VikingDB, put into a database as ``layout`` says, and what their rows hold."""
+"""Collections of VikingDB that were made and filled by the service, and what their rows hold."""
 
 from __future__ import annotations
 
@@ -6,57 +6,13 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from quiverdb.database import Database
-from quiverdb.model.collection import (
-    CollectionSpec,
-    Datatype,
-    Distance,
-    FieldIndex,
-    FieldType,
-    HnswSpec,
-    Product,
-    Scalar,
-    SparseVectorSpec,
-    VectorSpec,
-)
-from quiverdb.model.point import DenseColumn, Points
-from quiverdb.model.write import CreateFieldIndex, Upsert
-from quiverdb.vikingdb.service.layout import (
-    EXPIRES,
-    GEO,
-    MARK,
-    PK,
-    RAW,
-    SPARSE,
-    TIME,
-    TOKENS,
-    Field,
-    FullText,
-    Index,
-    Schema,
-    VectorIndex,
-    dense_name,
-    point_id,
-)
+from quiverdb.vikingdb.service.layout import Field, FullText, Index, Schema, VectorIndex
 from quiverdb.vikingdb.service.service import Service
-from quiverdb.vikingdb.service.state import encode, stored_name
-from quiverdb.vikingdb.service.tokens import tokens_of
-from quiverdb.vikingdb.service.units import moment, place
-from quiverdb.vikingdb.service.vectorize import dense, dim_of, sparse, sparse_vector
-
-DISTANCES = {"ip": Distance.DOT, "cosine": Distance.COSINE, "l2": Distance.EUCLID}
-QUANTS: dict[str, Any] = {"int8": Scalar(), "pq": Product("x8")}
-INDEXED = {
-    "int64": FieldType.INTEGER,
-    "float32": FieldType.FLOAT,
-    "string": FieldType.KEYWORD,
-    "list<string>": FieldType.KEYWORD,
-    "list<int64>": FieldType.INTEGER,
-    "bool": FieldType.BOOL,
-}
 
 
 def schema_of(name: str, fields: Mapping[str, Any], indexes: Mapping[str, VectorIndex | Index], **more: Any) -> Schema:
@@ -66,9 +22,7 @@ def schema_of(name: str, fields: Mapping[str, Any], indexes: Mapping[str, Vector
         index: about if isinstance(about, Index) else Index(index_name=index, vector_index=about)
         for index, about in indexes.items()
     }
-    return Schema(
-        project_name="default", collection_name=name, resource_id=f"r-{name}", fields=described, indexes=named, **more
-    )
+    return Schema(project_name="default", collection_name=name, resource_id="", fields=described, indexes=named, **more)
 
 
 def _field(name: str, kind: Any) -> Field:
@@ -85,90 +39,31 @@ class World:
     def __init__(self, database: Database, schema: Schema, *, now: float = 1_700_000_000.0) -> None:
         self.now = now
         self.service = Service(database, clock=lambda: self.now)
-        self.database = database
         self.schema = schema
-        self.name = stored_name(schema)
         self.rows: dict[Any, dict[str, Any]] = {}
-        database.create_collection(self.name, self._spec())
-        declared = {
-            field.field_name: INDEXED[field.field_type] for field in schema.fields if field.field_type in INDEXED
-        }
-        for field in schema.fields:
-            if field.field_type == "date_time":
-                declared[f"{TIME}.{field.field_name}"] = FieldType.INTEGER
-            if field.field_type == "geo_point":
-                declared[f"{GEO}.{field.field_name}"] = FieldType.GEO
-        operations = [CreateFieldIndex(key, FieldIndex(kind)) for key, kind in declared.items()]
-        for full_text in schema.full_text:
-            text = FieldIndex(FieldType.TEXT, tokenizer="whitespace", lowercase=False, scoring=True)
-            operations.append(CreateFieldIndex(f"{TOKENS}.{full_text.field}", text))
-        for operation in operations:
-            database.write(self.name, [operation])
+        plain = msgspec.to_builtins(schema)
+        vectorize = {kind: plain[kind] for kind in ("Dense", "Sparse") if kind in plain}
+        body = {key: plain[key] for key in ("CollectionName", "Fields", "FullText") if key in plain}
+        self.service.call("create_collection", body | ({"Vectorize": vectorize} if vectorize else {}))
+        for index in schema.indexes.values():
+            self._create(index)
 
-    @property
-    def dim(self) -> int | None:
-        found = next((field.dim for field in self.schema.fields if field.field_type == "vector"), None)
-        return dim_of(self.schema.dense) if found is None and self.schema.dense is not None else found
+    def _create(self, index: Index) -> None:
+        named = {"CollectionName": self.schema.collection_name, "IndexName": index.index_name}
+        body: dict[str, Any] = {"VectorIndex": msgspec.to_builtins(index.vector_index)}
+        if index.scalar_index is not None:
+            body["ScalarIndex"] = list(index.scalar_index)
+        self.service.call("create_index", named | body)
+        if not index.enabled:
+            self.service.call("disable_index", named)
 
-    def _spec(self) -> CollectionSpec:
-        vectors: dict[str, VectorSpec] = {}
-        if self.dim is not None:
-            vectors[RAW] = VectorSpec(self.dim, Distance.DOT, hnsw=HnswSpec(m=0))
-            for name, index in self.schema.indexes.items():
-                about = index.vector_index
-                flat = about.index_type == "flat"
-                vectors[dense_name(name)] = VectorSpec(
-                    self.dim,
-                    DISTANCES[about.distance],
-                    datatype=Datatype.FLOAT16 if about.quant == "fix16" else None,
-                    hnsw=HnswSpec(m=0) if flat else HnswSpec(m=about.hnsw_m, ef_construct=about.hnsw_cef),
-                    quantization=None if flat else QUANTS.get(about.quant),
-                )
-        return CollectionSpec(
-            vectors=vectors, sparse_vectors={SPARSE: SparseVectorSpec()}, metadata={MARK: encode(self.schema)[MARK]}
-        )
-
-    def add(self, rows: Sequence[dict[str, Any]], *, expires: float | None = None) -> None:
+    def add(self, rows: Sequence[dict[str, Any]], *, ttl: int = 0) -> None:
         """Store rows; what they hold is kept for comparison."""
-        for row in rows:
-            self.rows[row["id"]] = row
-        payloads = [self._payload(row, expires) for row in rows]
-        vectors: dict[str, Any] = {SPARSE: [self._sparse(row) for row in rows]}
-        if self.dim is not None:
-            raw = DenseColumn(np.array([self._dense(row) for row in rows], np.float32))
-            vectors |= {RAW: raw} | {dense_name(name): raw for name in self.schema.indexes}
-        self.database.write(self.name, [Upsert(Points([point_id(row["id"]) for row in rows], vectors, payloads))])
-
-    def _payload(self, row: dict[str, Any], expires: float | None) -> dict[str, Any]:
-        kinds = {field.field_name: field.field_type for field in self.schema.fields}
-        payload = {name: value for name, value in row.items() if kinds[name] != "vector"}
-        payload |= {PK: row["id"], TIME: {}, GEO: {}, TOKENS: {}}
-        for name, value in row.items():
-            if kinds[name] == "date_time":
-                payload[TIME][name] = moment(value)
-            if kinds[name] == "geo_point" and (where := place(value)) is not None:
-                payload[GEO][name] = {"lon": where.lon, "lat": where.lat}
-        for full_text in self.schema.full_text:
-            payload[TOKENS][full_text.field] = " ".join(tokens_of(full_text, row[full_text.field]))
-        if expires is not None:
-            payload[EXPIRES] = expires
-        return payload
-
-    def _dense(self, row: dict[str, Any]) -> Any:
-        field = next((field.field_name for field in self.schema.fields if field.field_type == "vector"), None)
-        if field is not None:
-            return row[field]
-        assert self.schema.dense is not None
-        return dense(self.schema.dense, [row[self.schema.dense.text_field or ""]])[0]
-
-    def _sparse(self, row: dict[str, Any]) -> Any:
-        field = next((field.field_name for field in self.schema.fields if field.field_type == "sparse_vector"), None)
-        if field is not None:
-            return sparse_vector(row[field]) if row.get(field) else None
-        if self.schema.sparse is None:
-            return None
-        weights = sparse(self.schema.sparse, [row[self.schema.sparse.text_field or ""]])[0]
-        return sparse_vector(weights) if weights else None
+        at_once = 100 if self.schema.dense is None else 1
+        for start in range(0, len(rows), at_once):
+            located = {"collection_name": self.schema.collection_name, "ttl": ttl}
+            self.service.call("upsert", located | {"data": rows[start : start + at_once]})
+        self.rows |= {row["id"]: row for row in rows}
 
     def ask(self, operation: str, index: str | None = None, **payload: Any) -> dict[str, Any]:
         """Carry out an operation on an index, the first one unless it is named, and return its result."""

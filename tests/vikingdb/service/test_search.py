@@ -264,13 +264,12 @@ def test_rows_that_have_expired_are_gone(database: Database) -> None:
         {"id": "int64", "number": "int64", "body": "text", "sv": "sparse_vector", "vec": DIM},
         {"main": VectorIndex(index_type="hnsw_hybrid", quant="float")},
         full_text=(FullText(field="body"),),
-        expiring=True,
     )
     world = World(database, schema)
     rows = [
         {"id": key, "number": key, "body": "red", "sv": {"a": 1.0}, "vec": [float(key)] * DIM} for key in range(1, 7)
     ]
-    world.add(rows[:3], expires=world.now + 10)
+    world.add(rows[:3], ttl=10)
     world.add(rows[3:])
     searches: dict[str, dict[str, Any]] = {
         "search_by_vector": {"dense_vector": [1.0] * DIM},

@@ -235,7 +235,7 @@ RERANK = {"model_name": "m", "model_version": "1"}
         ({"instruction": {"auto_fill": 1}}, "auto_fill must be true or false"),
         ({"instruction": {"fill": True}}, "no key 'fill'"),
         ({"need_instruction": "no"}, "need_instruction must be true or false"),
-        ({"tensor_rerank": {"input_limit": 10}}, "no field of type tensor"),
+        ({"tensor_rerank": {"input_limit": 10}}, "makes a tensor of the text"),
         ({"rerank": {"model_name": "m"}}, "rerank.model_version is missing"),
         ({"rerank": {"model_version": "1"}}, "rerank.model_name is missing"),
         ({"rerank": RERANK | {"input_limit": 9}}, "input_limit must lie between 10 and 100"),

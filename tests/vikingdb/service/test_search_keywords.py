@@ -131,21 +131,15 @@ def test_chinese_texts_are_found(database: Database) -> None:
     assert found[0]["highlight"] == {"body": {"向": [5], "向量": [5], "量": [6]}}
 
 
-def vectorized(database: Database, **more: Any) -> World:
-    schema = schema_of(
-        fresh("texts"),
-        {"id": "int64", "text": "text", "paragraph": "int64"},
-        {
-            "main": VectorIndex(distance="cosine", quant="float"),
-            "hybrid": VectorIndex(index_type="hnsw_hybrid", distance="ip", quant="float"),
-        },
-        **{
-            "dense": Vectorizer(model_name="bge-m3", text_field="text"),
-            "sparse": Vectorizer(model_name="bge-m3", text_field="text"),
-        }
-        | more,
-    )
-    world = World(database, schema)
+M3 = Vectorizer(model_name="bge-m3", text_field="text")
+
+
+def vectorized(database: Database, dense: Vectorizer = M3, sparse: Vectorizer | None = M3, **more: Any) -> World:
+    indexes = {"main": VectorIndex(distance="cosine", quant="float")}
+    if sparse is not None:
+        indexes["hybrid"] = VectorIndex(index_type="hnsw_hybrid", distance="ip", quant="float")
+    fields = {"id": "int64", "text": "text", "paragraph": "int64"}
+    world = World(database, schema_of(fresh("texts"), fields, indexes, dense=dense, sparse=sparse, **more))
     world.add([{"id": key, "text": text, "paragraph": key} for key, text in TEXTS.items()])
     return world
 

@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from quiverdb.model.filter import Condition, Filter, HasId
-from quiverdb.vikingdb.exceptions import failure
 from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.filters import NOTHING, filter_of
 from quiverdb.vikingdb.service.layout import Index, Schema
 from quiverdb.vikingdb.service.post_process import Process, post_process
 from quiverdb.vikingdb.service.reading import check_keys, flag, integer, invalid, listing, mapping, number, text
 from quiverdb.vikingdb.service.rows import row_id
+from quiverdb.vikingdb.service.state import LOCATORS
 
 if TYPE_CHECKING:
     from quiverdb.vikingdb.service.service import Service
 
-__all__ = ["LOCATORS", "MOST", "Asked", "check_enabled", "read_asked"]
+__all__ = ["MOST", "Asked", "read_asked"]
 
 MOST = 100_000
 _USUAL = 10
 
-LOCATORS = frozenset({"collection_name", "resource_id", "project_name", "index_name"})
 _COMMON = LOCATORS | {
-    "output_fields", "filter", "partition", "limit", "offset", "advance", "return_schema", "return_download_url",
-    "return_analyzed_result", "return_detail_info", "ignore_unknown_fields",
+    "index_name", "output_fields", "filter", "partition", "limit", "offset", "advance", "return_schema",
+    "return_download_url", "return_analyzed_result", "return_detail_info", "ignore_unknown_fields",
 }  # fmt: skip
 _ADVANCE = {
     "dense_weight", "ids_in", "ids_not_in", "post_process_ops", "post_process_input_limit", "scale_k",
@@ -62,7 +61,6 @@ class Asked(msgspec.Struct, frozen=True):
 
 def read_asked(service: Service, schema: Schema, index: Index, payload: Payload, own: Collection[str]) -> Asked:
     """Return what a payload asks for, which may have keys of its ``own`` besides those of all searches."""
-    check_enabled(index)
     given = {key: value for key, value in payload.items() if value is not None}
     check_keys(given, _COMMON.union(own), "the request")
     _check_flags(given)
@@ -86,12 +84,6 @@ def read_asked(service: Service, schema: Schema, index: Index, payload: Payload,
         with_schema=bool(given.get("return_schema", False)),
         with_details=bool(given.get("return_detail_info", False)),
     )
-
-
-def check_enabled(index: Index) -> None:
-    """Refuse to search an index that is disabled."""
-    if not index.enabled:
-        raise failure("OperationDenied.VikingdbIndex", f"The index '{index.index_name}' is disabled.")
 
 
 def _check_flags(given: Payload) -> None:

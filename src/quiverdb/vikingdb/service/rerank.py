@@ -32,11 +32,11 @@ from quiverdb.vikingdb.service.reading import (
     text,
     vector,
 )
-from quiverdb.vikingdb.service.vectorize import at_hand, dense, tensors, usage
+from quiverdb.vikingdb.service.vectorize import at_hand, dense, usage
 
 __all__ = ["Report", "Rerank", "max_similarity", "read_reranks", "relevance"]
 
-_MOST_TENSORS, _USUAL_TENSORS = 1000, 100
+_MOST_TENSORS = 1000
 _MOST_TEXTS = 100
 _SIZE = 1024
 """A size that the vectors of every model of the service can have."""
@@ -137,21 +137,16 @@ def max_similarity(query: FloatArray, stored: FloatArray) -> float:
 def _tensor_rerank(schema: Schema, given: Mapping[str, Any], query: str | None) -> _ByTensors:
     given = {key: value for key, value in given.items() if value is not None}
     check_keys(given, ("tensor", "input_limit", "max_similarity_algo"), "tensor_rerank")
-    usual = None if query is None else _USUAL_TENSORS
-    input_limit = integer(given.get("input_limit", usual), "tensor_rerank.input_limit", 1, _MOST_TENSORS)
+    if query is not None:
+        raise invalid("tensor_rerank: no model at hand makes a tensor of the text; search_by_vector takes one")
+    input_limit = integer(given.get("input_limit"), "tensor_rerank.input_limit", 1, _MOST_TENSORS)
     field = next((field for field in schema.fields if field.field_type == "tensor"), None)
     if field is None:
         raise invalid(f"tensor_rerank: the collection {schema.collection_name!r} has no field of type tensor")
-    if query is None:
-        rows = listing(given.get("tensor"), "tensor_rerank.tensor", least=1)
-        width = field.shape[-1] if field.shape else len(listing(rows[0], "tensor_rerank.tensor[0]"))
-        read = [vector(row, f"tensor_rerank.tensor[{i}]", width) for i, row in enumerate(rows)]
-        return _ByTensors(np.stack(read), field.field_name, input_limit)
-    if "tensor" in given:
-        raise invalid("tensor_rerank.tensor is made from the text here, and cannot be given")
-    if schema.tensor is None:
-        raise invalid(f"tensor_rerank: the collection {schema.collection_name!r} has no model that makes tensors")
-    return _ByTensors(tensors(schema.tensor, [query], "query")[0], field.field_name, input_limit)
+    rows = listing(given.get("tensor"), "tensor_rerank.tensor", least=1)
+    width = field.shape[-1] if field.shape else len(listing(rows[0], "tensor_rerank.tensor[0]"))
+    read = [vector(row, f"tensor_rerank.tensor[{i}]", width) for i, row in enumerate(rows)]
+    return _ByTensors(np.stack(read), field.field_name, input_limit)
 
 
 def _model_rerank(schema: Schema, given: Mapping[str, Any], asked: Asked, query: str) -> _ByModel:

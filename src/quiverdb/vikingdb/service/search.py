@@ -17,10 +17,10 @@ from quiverdb.model.query import Query
 from quiverdb.vikingdb.exceptions import failure
 from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.answer import Extras, answered
-from quiverdb.vikingdb.service.asked import LOCATORS, Asked, check_enabled, read_asked
+from quiverdb.vikingdb.service.asked import Asked, read_asked
 from quiverdb.vikingdb.service.filters import indexed_field
 from quiverdb.vikingdb.service.keywords import KEYS, matching, read_keywords
-from quiverdb.vikingdb.service.layout import RAW, SPARSE, Field, Index, Schema, Vectorizer
+from quiverdb.vikingdb.service.layout import RAW, SPARSE, Index, Schema, Vectorizer
 from quiverdb.vikingdb.service.reading import (
     check_keys,
     choice,
@@ -35,9 +35,9 @@ from quiverdb.vikingdb.service.reading import (
 )
 from quiverdb.vikingdb.service.recall import Recall, by_scalar, by_vectors, dense_side, random
 from quiverdb.vikingdb.service.rerank import read_reranks
-from quiverdb.vikingdb.service.rows import alive, read_key, row_id
-from quiverdb.vikingdb.service.state import stored_name
-from quiverdb.vikingdb.service.vectorize import dense, dim_of, queried, sparse, sparse_vector, usage
+from quiverdb.vikingdb.service.rows import alive, dense_size, read_key, row_id
+from quiverdb.vikingdb.service.state import LOCATORS, stored_name
+from quiverdb.vikingdb.service.vectorize import dense, queried, sparse, sparse_vector, usage
 
 if TYPE_CHECKING:
     from quiverdb.vikingdb.service.service import Service
@@ -129,9 +129,8 @@ def _by_chance(service: Service, schema: Schema, index: Index, payload: Payload)
 
 def _sort(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
     """Return the scores of some rows against a vector."""
-    check_enabled(index)
     given = {key: value for key, value in payload.items() if value is not None}
-    check_keys(given, LOCATORS | {"ids", "query_vector"}, "the request")
+    check_keys(given, LOCATORS | {"index_name", "ids", "query_vector"}, "the request")
     keys = listing(given.get("ids"), "ids", least=1, most=_MOST_SORTED)
     ids = {row_id(schema, key): read_key(schema, key) for key in keys}
     if "query_vector" not in given:
@@ -194,12 +193,10 @@ def _living(service: Service, schema: Schema) -> tuple[Filter, ...]:
 
 def _dim(schema: Schema) -> int:
     """Return how many components the dense vectors of a collection have."""
-    field: Field | None = next((field for field in schema.fields if field.field_type == "vector"), None)
-    if field is not None and field.dim is not None:
-        return field.dim
-    if schema.dense is None:
+    size = dense_size(schema)
+    if size is None:
         raise invalid(f"the collection {schema.collection_name!r} has no dense vectors")
-    return dim_of(schema.dense)
+    return size
 
 
 SEARCHES: Mapping[str, Search] = {

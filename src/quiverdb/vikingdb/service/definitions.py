@@ -189,7 +189,7 @@ def describe_schema(schema: Schema, rows: int) -> dict[str, Any]:
         "CollectionName": schema.collection_name,
         "ResourceId": schema.resource_id,
         "Description": schema.description or "",
-        "Fields": [_described(field) for field in schema.fields],
+        "Fields": [_told(field) for field in schema.fields],
         "Vectorize": {name: msgspec.to_builtins(part) for name, part in vectorize.items() if part is not None},
         "FullText": [{"Field": full.field, "Analyzer": dict(full.analyzer)} for full in schema.full_text],
         "CollectionStats": {"DataCount": rows},
@@ -211,7 +211,7 @@ def describe_index(schema: Schema, index: Index) -> dict[str, Any]:
         "ResourceId": schema.resource_id,
         "IndexName": index.index_name,
         "Description": index.description or "",
-        "ScalarIndex": [_described(field) for field in filtered],
+        "ScalarIndex": [_told(field, "FieldName", "FieldType", "DefaultValue") for field in filtered],
         "Status": "READY" if index.enabled else "DISABLED",
         "CreateTime": _time(index.created_at),
         "UpdateTime": _time(index.updated_at),
@@ -339,16 +339,11 @@ def _struct(kind: type[_T], given: Any, where: str) -> _T:
         raise invalid(f"{where}: {error}") from None
 
 
-def _described(field: Field) -> dict[str, Any]:
-    found = {"FieldName": field.field_name, "FieldType": field.field_type, "IsPrimaryKey": field.is_primary_key}
-    if field.dim is not None:
-        found["Dim"] = field.dim
-    if field.shape is not None:
-        found["Shape"] = list(field.shape)
-    default = default_of(field)
-    if default is not None and not field.is_primary_key:
-        found["DefaultValue"] = default
-    return found
+def _told(field: Field, *names: str) -> dict[str, Any]:
+    """Return what is told of a field: all of it, or what has these names."""
+    default = None if field.is_primary_key else default_of(field)
+    found = _all_of(msgspec.structs.replace(field, default_value=default))
+    return {name: value for name, value in found.items() if not names or name in names}
 
 
 def _all_of(part: msgspec.Struct) -> dict[str, Any]:

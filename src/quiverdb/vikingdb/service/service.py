@@ -18,10 +18,12 @@ from quiverdb.database import Database
 from quiverdb.errors import InvalidInputError, NotFoundError, QuiverError, RateLimitedError, UnsupportedError
 from quiverdb.vikingdb.exceptions import UNKNOWN, VikingException, failure
 from quiverdb.vikingdb.operations import OPERATIONS, Operation, Payload
+from quiverdb.vikingdb.service.aggregate import aggregate
 from quiverdb.vikingdb.service.control import CONTROL
 from quiverdb.vikingdb.service.embedding import MODELS
 from quiverdb.vikingdb.service.fetch import fetch_in_collection, fetch_in_index
 from quiverdb.vikingdb.service.layout import Index, Schema
+from quiverdb.vikingdb.service.reading import mapping
 from quiverdb.vikingdb.service.search import SEARCHES
 from quiverdb.vikingdb.service.state import index_of, load_schema, stored_name
 from quiverdb.vikingdb.service.writes import WRITES
@@ -63,12 +65,13 @@ class Service:
     def call(self, operation: str, payload: Payload, options: Any = None) -> Mapping[str, Any]:
         """Carry out an operation and return its envelope; raises ``VikingException``.
 
-        The request id is that of ``options``, or a new one.
+        Nulls count as left out. The request id is that of ``options``, or a new one.
         """
         row = OPERATIONS[operation]
         request_id = getattr(options, "request_id", None) or uuid.uuid4().hex
         try:
-            result = self._carry_out(row, payload)
+            given = {key: value for key, value in mapping(payload, "the request").items() if value is not None}
+            result = self._carry_out(row, given)
         except VikingException as error:
             if error.request_id == UNKNOWN:
                 error.request_id = request_id
@@ -135,4 +138,4 @@ def _code(error: QuiverError) -> str:
 
 _ON_NOTHING: Mapping[str, OnNothing] = {**MODELS, **CONTROL}
 _ON_COLLECTION: Mapping[str, OnCollection] = {**WRITES, "fetch_in_collection": fetch_in_collection}
-_ON_INDEX: Mapping[str, OnIndex] = {**SEARCHES, "fetch_in_index": fetch_in_index}
+_ON_INDEX: Mapping[str, OnIndex] = {**SEARCHES, "fetch_in_index": fetch_in_index, "aggregate": aggregate}

@@ -20,7 +20,13 @@ from quiverdb.vikingdb.exceptions import (
     VikingVectorException,
 )
 from quiverdb.vikingdb.request_options import RequestOptions
-from quiverdb.vikingdb.vector.client import VikingDB, VikingVector
+from quiverdb.vikingdb.vector._async.client import AsyncVikingDB
+from quiverdb.vikingdb.vector._async.collection import AsyncCollectionClient
+from quiverdb.vikingdb.vector._async.embedding import AsyncEmbeddingClient
+from quiverdb.vikingdb.vector._async.index import AsyncIndexClient
+from quiverdb.vikingdb.vector._async.rerank import AsyncRerankClient
+from quiverdb.vikingdb.vector._former import VikingVector
+from quiverdb.vikingdb.vector.client import VikingDB
 from quiverdb.vikingdb.vector.collection import CollectionClient
 from quiverdb.vikingdb.vector.embedding import EmbeddingClient
 from quiverdb.vikingdb.vector.index import IndexClient
@@ -30,6 +36,11 @@ from quiverdb.vikingdb.version import __version__
 __all__ = [
     "IAM",
     "APIKey",
+    "AsyncCollectionClient",
+    "AsyncEmbeddingClient",
+    "AsyncIndexClient",
+    "AsyncRerankClient",
+    "AsyncVikingDB",
     "Auth",
     "AuthStrategy",
     "ClientConfig",

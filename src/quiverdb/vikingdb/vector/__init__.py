@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quiverdb.vikingdb.vector import filters, post_process
-from quiverdb.vikingdb.vector.client import VikingDB, VikingVector
+from quiverdb.vikingdb.vector._async.client import AsyncVikingDB
+from quiverdb.vikingdb.vector._async.collection import AsyncCollectionClient
+from quiverdb.vikingdb.vector._async.embedding import AsyncEmbeddingClient
+from quiverdb.vikingdb.vector._async.index import AsyncIndexClient
+from quiverdb.vikingdb.vector._async.rerank import AsyncRerankClient
+from quiverdb.vikingdb.vector._former import VikingVector
+from quiverdb.vikingdb.vector.client import VikingDB
 from quiverdb.vikingdb.vector.collection import CollectionClient
 from quiverdb.vikingdb.vector.embedding import EmbeddingClient
 from quiverdb.vikingdb.vector.exceptions import VikingConnectionException, VikingVectorException
@@ -75,6 +81,11 @@ __all__ = [
     "AggRequest",
     "AggResponse",
     "AggResult",
+    "AsyncCollectionClient",
+    "AsyncEmbeddingClient",
+    "AsyncIndexClient",
+    "AsyncRerankClient",
+    "AsyncVikingDB",
     "CollectionClient",
     "CollectionMeta",
     "DataApiResponse",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +12,7 @@ from quiverdb.vikingdb.config import DEFAULT_REGION, DEFAULT_TIMEOUT, RetryConfi
 from quiverdb.vikingdb.credentials import Auth
 from quiverdb.vikingdb.operations import OPERATIONS
 from quiverdb.vikingdb.request_options import RequestOptions
+from quiverdb.vikingdb.vector._apis import APIS
 from quiverdb.vikingdb.vector.collection import CollectionClient
 from quiverdb.vikingdb.vector.control import Control
 from quiverdb.vikingdb.vector.embedding import EmbeddingClient
@@ -24,25 +24,7 @@ if TYPE_CHECKING:
     from quiverdb.database import Database
     from quiverdb.remote.tls import Verify
 
-__all__ = ["APIS", "VikingDB", "VikingVector"]
-
-APIS: Mapping[str, str] = {
-    "VectorDataUpsert": "upsert",
-    "VectorDataUpdate": "update",
-    "VectorDataDelete": "delete",
-    "VectorDataFetchInCollection": "fetch_in_collection",
-    "VectorDataFetchInIndex": "fetch_in_index",
-    "VectorSearchByVector": "search_by_vector",
-    "VectorSearchByMultiModal": "search_by_multi_modal",
-    "VectorSearchByID": "search_by_id",
-    "VectorSearchByScalar": "search_by_scalar",
-    "VectorSearchByKeywords": "search_by_keywords",
-    "VectorSearchByRandom": "search_by_random",
-    "VectorDataAggregate": "aggregate",
-    "VectorEmbedding": "embedding",
-    "VectorRerank": "rerank",
-}
-"""Operations by the names that the official SDK has for them."""
+__all__ = ["VikingDB"]
 
 
 class VikingDB(Control):
@@ -186,17 +168,3 @@ class VikingDB(Control):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {self._connection.described}>"
-
-
-class VikingVector(VikingDB):
-    """Be ``VikingDB`` under a former name.
-
-    >>> import warnings
-    >>> with warnings.catch_warnings(action="ignore"):
-    ...     VikingVector(host="localhost:9527", scheme="http")
-    <VikingVector at http://localhost:9527>
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        warnings.warn("VikingVector is the former name of VikingDB", FutureWarning, stacklevel=2)
-        super().__init__(*arguments, **options)

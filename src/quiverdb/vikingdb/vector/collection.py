@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from quiverdb.errors import InvalidInputError
 from quiverdb.vikingdb.request_options import RequestOptions
-from quiverdb.vikingdb.vector.base import Asked, VectorClientBase, body, may_repeat
+from quiverdb.vikingdb.vector._requests import MOST_ROWS, Asked, Row, batches, body, may_repeat
+from quiverdb.vikingdb.vector.base import VectorClientBase
 from quiverdb.vikingdb.vector.models import (
     CollectionMeta,
     DeleteDataRequest,
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
     from quiverdb.vikingdb.vector.client import VikingDB
 
 __all__ = ["CollectionClient"]
-
-MOST_ROWS = 100
-"""How many rows servers take at a time."""
-
-Row = Mapping[str, Any]
 
 
 class CollectionClient(VectorClientBase):
@@ -119,16 +113,3 @@ class CollectionClient(VectorClientBase):
             fields,
             request_options,
         )
-
-
-def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Return rows a number at a time.
-
-    >>> [len(batch) for batch in batches([{}] * 5, 2)]
-    [2, 2, 1]
-    """
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise InvalidInputError(f"batch_size must be a number from 1, got {size!r}", field="batch_size")
-    waiting = iter(rows)
-    while batch := list(islice(waiting, size)):
-        yield batch

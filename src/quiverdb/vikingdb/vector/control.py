@@ -7,24 +7,16 @@ there, in snake_case here. The parts of a schema may be ``Field``, ``VectorIndex
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from quiverdb.vikingdb._connection import Connection
-from quiverdb.vikingdb.request_options import RequestOptions
+from quiverdb.vikingdb.vector._requests import Options, Shape, payload
 from quiverdb.vikingdb.vector.models import DataApiResponse
 
 if TYPE_CHECKING:
     from quiverdb.vikingdb.service.layout import Field, FullText, VectorIndex, Vectorizer
 
 __all__ = ["Control"]
-
-Options: TypeAlias = RequestOptions | None
-Shape: TypeAlias = Mapping[str, Any]
-
-_ALWAYS = ("IndexType", "Distance", "Quant")
-"""What a ``VectorIndex`` says even where it is what servers of QuiverDB assume."""
 
 
 class Control:
@@ -231,37 +223,3 @@ class Control:
         """Carry out an operation, given all that its method was given."""
         options = arguments["request_options"]
         return DataApiResponse.model_validate(self._connection.call(operation, payload(arguments), options))
-
-
-def payload(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body that the arguments of a method stand for.
-
-    >>> from quiverdb.vikingdb.vector import Field
-    >>> payload({"collection_name": "a", "fields": [Field("id", "int64", is_primary_key=True)], "filter": None})
-    {'CollectionName': 'a', 'Fields': [{'FieldName': 'id', 'FieldType': 'int64', 'IsPrimaryKey': True}]}
-    """
-    named = {name: value for name, value in arguments.items() if name not in _NO_FIELDS} | arguments.get("other", {})
-    return {
-        **_plain(arguments.get("request") or {}),
-        **{_camel(name): _plain(value) for name, value in named.items() if value is not None},
-    }
-
-
-_NO_FIELDS = ("self", "request", "other", "request_options")
-
-
-def _camel(name: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-
-
-def _plain(value: Any) -> Any:
-    """Return a shape with parts of a schema as mappings."""
-    if isinstance(value, msgspec.Struct):
-        given: dict[str, Any] = msgspec.to_builtins(value)
-        always = {field.encode_name: getattr(value, field.name) for field in msgspec.structs.fields(value)}
-        return {name: always[name] for name in _ALWAYS if name in always} | given
-    if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(part) for part in value]
-    return value

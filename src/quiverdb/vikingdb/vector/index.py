@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from quiverdb.vikingdb.request_options import RequestOptions
-from quiverdb.vikingdb.vector.base import Asked, VectorClientBase
+from quiverdb.vikingdb.vector._requests import Asked
+from quiverdb.vikingdb.vector.base import VectorClientBase
 from quiverdb.vikingdb.vector.models import (
     AggRequest,
     AggResponse,

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from quiverdb.cosdata.service.layout import PAST, PAST_TOKENS, TOKENS
-from quiverdb.cosdata.service.revisions import seen, walk
+from quiverdb.cosdata.service.revisions import walk
 from quiverdb.database import Database
 from quiverdb.model.filter import Condition, Filter, MatchText, Range
 from quiverdb.model.query import FacetQuery, Select, Text
@@ -33,7 +33,8 @@ def present_at(number: int, *more: Condition | None) -> Filter:
 
 def past_at(number: int, *more: Condition | None) -> Filter:
     """Return the filter for the past points that version ``number`` holds, and that pass the other conditions."""
-    return Filter(must=(seen(number), *_given(more)))
+    alive = Range(f"{PAST}.born", lte=float(number)), Range("died", gt=float(number))
+    return Filter(must=(*alive, *_given(more)))
 
 
 def _given(conditions: Sequence[Condition | None]) -> tuple[Condition, ...]:

@@ -1,4 +1,4 @@
-"""Former states: which points a version holds, and the ranking of its texts.
+"""Former states: the ranking of the texts that a version holds.
 
 A ranking by BM25 depends on all texts of a state: how many there are, how long they are, and in how many of them a
 token occurs. An index knows this of the present texts alone, so for a version it is counted anew.
@@ -14,31 +14,16 @@ from typing import Any
 import msgspec
 
 from quiverdb.cosdata.service.layout import PAST, PAST_TOKENS, TOKENS
-from quiverdb.cosdata.service.revisions import walk
+from quiverdb.cosdata.service.revisions import past_at, present_at, walk
 from quiverdb.database import Database
-from quiverdb.model.filter import Condition, Filter, MatchText, Range
+from quiverdb.model.filter import Filter, MatchText
 from quiverdb.model.query import FacetQuery, Select, Text
 
-__all__ = ["past_at", "present_at", "texts_at"]
+__all__ = ["texts_at"]
 
 _LENGTHS = 1_000_000
 """More lengths than texts will ever have."""
 _FIELDS = ("id", "document_id", "text", "length")
-
-
-def present_at(number: int, *more: Condition | None) -> Filter:
-    """Return the filter for the present points that version ``number`` holds, and that pass the other conditions."""
-    return Filter(must=(Range("born", lte=float(number)), *_given(more)))
-
-
-def past_at(number: int, *more: Condition | None) -> Filter:
-    """Return the filter for the past points that version ``number`` holds, and that pass the other conditions."""
-    alive = Range(f"{PAST}.born", lte=float(number)), Range("died", gt=float(number))
-    return Filter(must=(*alive, *_given(more)))
-
-
-def _given(conditions: Sequence[Condition | None]) -> tuple[Condition, ...]:
-    return tuple(condition for condition in conditions if condition is not None)
 
 
 class _Text(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from quiverdb.cosdata.service.layout import PAST
-from quiverdb.cosdata.service.past import past_at, present_at, texts_at
+from quiverdb.cosdata.service.past import texts_at
+from quiverdb.cosdata.service.revisions import past_at, present_at
 from quiverdb.cosdata.service.state import State
 from quiverdb.database import Database
 from quiverdb.model.filter import Filter

@@ -26,12 +26,22 @@ from quiverdb.cosdata.service.layout import (
 )
 from quiverdb.cosdata.service.state import State
 from quiverdb.database import Database, ScrollRequest
-from quiverdb.model.filter import Filter, Range
+from quiverdb.model.filter import Condition, Filter, Range
 from quiverdb.model.point import DenseColumn, Payload, Points, VectorColumn
 from quiverdb.model.query import Select
 from quiverdb.model.result import Record
 
-__all__ = ["archived", "born_after", "payload_of", "revived", "seen_only_by", "stored_vectors", "walk"]
+__all__ = [
+    "archived",
+    "born_after",
+    "past_at",
+    "payload_of",
+    "present_at",
+    "revived",
+    "seen_only_by",
+    "stored_vectors",
+    "walk",
+]
 
 _PAGE = 1000
 
@@ -52,6 +62,21 @@ def payload_of(record: Record) -> Payload:
 def born_after(number: int) -> Filter:
     """Let the present points through that are later than a state."""
     return Filter(must=(Range("born", gt=float(number)),))
+
+
+def present_at(number: int, *more: Condition | None) -> Filter:
+    """Return the filter for the present points that version ``number`` holds, and that pass the other conditions."""
+    return Filter(must=(Range("born", lte=float(number)), *_given(more)))
+
+
+def past_at(number: int, *more: Condition | None) -> Filter:
+    """Return the filter for the past points that version ``number`` holds, and that pass the other conditions."""
+    alive = Range(f"{PAST}.born", lte=float(number)), Range("died", gt=float(number))
+    return Filter(must=(*alive, *_given(more)))
+
+
+def _given(conditions: Sequence[Condition | None]) -> tuple[Condition, ...]:
+    return tuple(condition for condition in conditions if condition is not None)
 
 
 def seen_only_by(state: State, number: int) -> Filter:

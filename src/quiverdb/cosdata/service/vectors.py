@@ -11,8 +11,7 @@ from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import PAST, PAST_SPARSE, RAW, SPARSE, point_id
-from quiverdb.cosdata.service.past import past_at, present_at
-from quiverdb.cosdata.service.revisions import payload_of, stored_vectors, walk
+from quiverdb.cosdata.service.revisions import past_at, payload_of, present_at, stored_vectors, walk
 from quiverdb.cosdata.service.staging import read_id
 from quiverdb.cosdata.service.state import State
 from quiverdb.model.filter import Filter, MatchValue

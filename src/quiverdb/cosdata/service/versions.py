@@ -12,10 +12,10 @@ from quiverdb.cosdata.service.commits import apply, changing, vectors_count
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import NamedVersion
-from quiverdb.cosdata.service.past import past_at
 from quiverdb.cosdata.service.revisions import (
     archived,
     born_after,
+    past_at,
     payload_of,
     revived,
     seen_only_by,

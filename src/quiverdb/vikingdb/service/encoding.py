@@ -43,8 +43,6 @@ __all__ = [
     "vectorize",
 ]
 
-_DERIVED = frozenset({PK, EXPIRES, TIME, GEO, TOKENS})
-
 
 class Draft(msgspec.Struct):
     """Hold a row on its way: its values, and the vectors that are to be stored."""
@@ -119,7 +117,7 @@ def vectorize(schema: Schema, drafts: Sequence[Draft]) -> dict[str, Any]:
 
 def payload_of(schema: Schema, key: int | str, values: Mapping[str, Any], expires: float | None) -> dict[str, Any]:
     """Return the payload that holds a row."""
-    payload: dict[str, Any] = {PK: key, **{name: value for name, value in values.items() if name not in _DERIVED}}
+    payload: dict[str, Any] = {PK: key, **values}
     own = primary_key(schema)
     if own in schema.fields:
         payload[own.field_name] = key

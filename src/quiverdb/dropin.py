@@ -24,7 +24,11 @@ from quiverdb.errors import AlreadyExistsError, InvalidInputError
 
 __all__ = ["PACKAGES", "install", "installed", "uninstall"]
 
-PACKAGES: dict[str, str] = {"cosdata": "quiverdb.cosdata.official", "qdrant_client": "quiverdb.qdrant.official"}
+PACKAGES: dict[str, str] = {
+    "cosdata": "quiverdb.cosdata.official",
+    "qdrant_client": "quiverdb.qdrant.official",
+    "vikingdb": "quiverdb.vikingdb.official",
+}
 """Packages that QuiverDB stands in for, and the module that holds the table ``MODULES`` of each."""
 
 
@@ -141,7 +145,7 @@ class _StandIn(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
             return self._names()
-        if not (name.startswith("__") and name.endswith("__")):
+        if name == "__version__" or not (name.startswith("__") and name.endswith("__")):
             top, _, inside = f"{self.__name__}.{name}".partition(".")
             package = _finder.packages.get(top)
             if package is not None and inside in package.modules:

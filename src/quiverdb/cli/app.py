@@ -105,7 +105,7 @@ def run(
     ] = None,
     module: Annotated[bool, typer.Option("-m", help="Run a module, as python -m does.")] = False,
 ) -> None:
-    """Run a Python program written for another database; its imports of qdrant_client or cosdata find QuiverDB."""
+    """Run a program written for another database; its imports of qdrant_client, cosdata or vikingdb find QuiverDB."""
     from quiverdb.cli.run import run_program
 
     raise typer.Exit(run_program(target, arguments or (), as_module=module))

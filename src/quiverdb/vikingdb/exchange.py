@@ -113,6 +113,7 @@ class Exchange:
         self._config = config
         self._http_client = http_client
         self.address = _address(config.endpoint)
+        self._console = _console(self.address, config.control_endpoint)
         given = _Nobody() if auth is None else auth
         self._sign = given.signer(service=signing.SERVICE, region=config.region, session_token=config.session_token)
 
@@ -142,22 +143,14 @@ class Exchange:
             message = f"the certificates of authorities to trust cannot be read from {verify!r}: {error}"
             raise InvalidInputError(message, field="verify_ssl") from error
 
-    @cached_property
-    def _console(self) -> Address | None:
-        """Where the cloud manages collections, if this is the cloud."""
-        if self._config.control_endpoint is not None:
-            return _address(self._config.control_endpoint)
-        cloud = _CLOUD.fullmatch(self.address.host)
-        return cloud and _address(f"https://vikingdb.{cloud[1]}.volcengineapi.com")
-
     # --- questions
 
     def question(self, operation: str, payload: Payload, options: RequestOptions | None) -> Question:
         """Return what asks for an operation; raises ``InvalidInputError`` for what has no form in HTTP."""
         row = OPERATIONS[operation]
         query, path, address = {}, row.path, self.address
-        if row.action and (console := self._console):
-            query, path, address = {"Action": row.action, "Version": CONTROL_VERSION}, "/", console
+        if row.action and self._console is not None:
+            query, path, address = {"Action": row.action, "Version": CONTROL_VERSION}, "/", self._console
         body = rest.written(payload)
         return self._question("POST", path, query, body, options, address, row.path, _repeatable(row, payload))
 
@@ -244,6 +237,14 @@ _FORCED = ("content-type", "content-length", "x-date", "x-content-sha256")
 
 def _address(endpoint: str) -> Address:
     return resolve_address(endpoint, port=None)
+
+
+def _console(address: Address, endpoint: str | None) -> Address | None:
+    """Return where the cloud manages collections, if this is the cloud."""
+    cloud = _CLOUD.fullmatch(address.host)
+    if endpoint is None and cloud is not None:
+        endpoint = f"https://vikingdb.{cloud[1]}.volcengineapi.com"
+    return None if endpoint is None else _address(endpoint)
 
 
 def _seconds(timeout: Any) -> float:

@@ -196,9 +196,13 @@ def test_dense_values_where_there_are_none(world: World) -> None:
 def test_numbers_that_an_index_of_16_bits_cannot_hold(world: World) -> None:
     world.service.call("create_collection", creation("half"))
     quantization = {"type": "scalar", "properties": {"data_type": "f16", "range": {"min": -1, "max": 1}}}
-    world.ask("create_dense_index", collection="half", quantization=quantization)
+    arguments = {"collection": "half", "quantization": quantization}
+    world.ask("create_dense_index", **arguments, distance_metric_type="euclidean")
     with pytest.raises(ValidationError, match="up to 65504"):
         world.ask("stream_upsert", collection="half", vectors=[{"id": "a", "values": [1, 2, 65505]}])
     world.ask("stream_upsert", collection="half", vectors=[{"id": "a", "values": [1, 2, 65504]}])
     world.ask("delete_index", collection="half", index_type="dense")
-    world.ask("stream_upsert", collection="half", vectors=[{"id": "a", "values": [1, 2, 1e38]}])
+    world.ask("create_dense_index", **arguments, distance_metric_type="cosine")
+    world.ask("stream_upsert", collection="half", vectors=[{"id": "a", "values": [1, 2, 1e10]}])
+    found = world.ask("search_dense", collection="half", query_vector=[0, 0, 1])["results"]
+    assert found[0]["score"] == pytest.approx(1.0)

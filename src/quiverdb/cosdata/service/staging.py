@@ -22,7 +22,7 @@ import numpy as np
 from quiverdb.cosdata.errors import ValidationError
 from quiverdb.cosdata.service.changes import Batch
 from quiverdb.cosdata.service.filters import check_metadata
-from quiverdb.cosdata.service.layout import TOKENS, Settings
+from quiverdb.cosdata.service.layout import TOKENS, DenseIndex, Settings
 from quiverdb.cosdata.service.text import tokens_of
 from quiverdb.cosdata.service.values import dense_values, sparse_terms, sparse_values
 from quiverdb.model.point import DenseColumn, FloatArray, Payload, SparseVector
@@ -128,7 +128,7 @@ def _dense(settings: Settings, ids: list[str], given: dict[int, Any]) -> DenseCo
     rows = _quickly(values, settings.dimension)
     if rows is None or not np.isfinite(rows).all():
         rows = _carefully([ids[position] for position in given], values, settings.dimension)
-    if settings.dense is not None and _is_half(settings.dense.quantization) and (np.abs(rows) > _HALF).any():
+    if settings.dense is not None and _is_half(settings.dense) and (np.abs(rows) > _HALF).any():
         raise ValidationError(f"the dense index keeps numbers of 16 bits, up to {_HALF:.0f}")
     return DenseColumn(rows, None if len(rows) == len(ids) else np.array(list(given), np.int64))
 
@@ -157,8 +157,10 @@ def _carefully(ids: list[str], values: list[Any], dimension: int) -> FloatArray:
     return rows
 
 
-def _is_half(quantization: Mapping[str, Any]) -> bool:
-    return bool(quantization.get("properties", {}).get("data_type") == "f16")
+def _is_half(index: DenseIndex) -> bool:
+    """Tell whether an index keeps numbers of 16 bits as they are, neither normalised nor as signs."""
+    properties = index.quantization.get("properties", {})
+    return properties.get("data_type") == "f16" and index.metric in ("dot_product", "euclidean")
 
 
 def _encodable(text: str) -> bool:

@@ -68,8 +68,10 @@ def _number(version: Any) -> int | None:
 
 def load_state(database: Database, name: str) -> State:
     """Return the state of a collection; raises ``NotFoundError`` if Cosdata's API knows none of this name."""
+    if not isinstance(name, str) or not name:
+        raise _unknown(name)
     try:
-        info = database.info(name if isinstance(name, str) else "")
+        info = database.info(name)
         metadata = info.spec.metadata or {}
         if MARK in metadata:
             records = database.retrieve(name, [HEAD])

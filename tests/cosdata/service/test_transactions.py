@@ -269,6 +269,18 @@ def test_a_transaction_that_timed_out_frees_its_place(timed: World, clock: Clock
     assert timed.ask("vector_exists", id="b")
 
 
+def test_the_time_out_can_be_set_later(timed: World, clock: Clock) -> None:
+    assert timed.service.transaction_timeout == 10.0
+    timed.service.transaction_timeout = 100.0
+    transaction = timed.stage([{"id": "a"}])
+    clock.seconds += 50
+    timed.ask("commit", transaction_id=transaction)
+    timed.service.transaction_timeout = 1.0
+    begin(timed)
+    clock.seconds += 2
+    begin(timed)
+
+
 def test_asking_for_the_status_is_no_use(timed: World, clock: Clock) -> None:
     transaction = begin(timed)
     for _ in range(4):

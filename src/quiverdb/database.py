@@ -80,6 +80,9 @@ class Database(Protocol):
     def info(self, name: str) -> CollectionInfo:
         """Report the state of a collection."""
 
+    def spec(self, name: str) -> CollectionSpec:
+        """Return the settings of a collection; what ``info`` counts besides takes its time."""
+
     def create_shard_key(self, name: str, key: ShardKey) -> None:
         """Add a shard to a collection with custom sharding; points are stored under its key from then on."""
 

@@ -238,6 +238,9 @@ class EngineDatabase:
     def info(self, name: str) -> CollectionInfo:
         return self._ask(name, lambda collection: collection.info(working=self._optimizer.working(collection)))
 
+    def spec(self, name: str) -> CollectionSpec:
+        return self._ask(name, lambda collection: collection.view.schema.spec)
+
     def create_shard_key(self, name: str, key: ShardKey) -> None:
         self._ask(name, lambda collection: collection.create_shard_key(key))
 

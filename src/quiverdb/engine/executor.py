@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pyroaring import BitMap
 
-from quiverdb.engine.payload import select
+from quiverdb.engine.payload import select_each
 from quiverdb.engine.ranker import Ranker
 from quiverdb.engine.ranking import Ranking
 from quiverdb.engine.source import Source, allowed
@@ -106,7 +106,7 @@ def _payloads(view: View, offsets: list[int], selector: PayloadSelector) -> Sequ
         return [None] * len(offsets)
     payloads = view.payload_list(offsets)
     if isinstance(selector, Select):
-        return [select(payload, selector) for payload in payloads]
+        return select_each(payloads, selector)
     return payloads
 
 

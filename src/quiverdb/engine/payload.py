@@ -13,7 +13,7 @@ from quiverdb.engine.filter.paths import EACH, Path, Step, parse
 from quiverdb.model.point import Payload
 from quiverdb.model.query import Select
 
-__all__ = ["delete_keys", "merge", "overwrite", "select"]
+__all__ = ["delete_keys", "merge", "overwrite", "select", "select_each"]
 
 
 def merge(payload: Mapping[str, Any], update: Mapping[str, Any], key: str | None = None) -> Payload:
@@ -59,15 +59,23 @@ def select(payload: Mapping[str, Any], selection: Select) -> Payload:
     """
     found: Any = payload
     if selection.include is not None:
-        keys = _keys(selection.include)
-        if keys is None:
-            found = _include(found, _paths(selection.include))
-        else:
-            found = {key: item for key, item in payload.items() if key in keys}
+        found = _include(found, _paths(selection.include))
     if selection.exclude:
         found = _exclude(found, _paths(selection.exclude))
     result: Payload = found if found is not payload else dict(payload)
     return result
+
+
+def select_each(payloads: Iterable[Payload], selection: Select) -> list[Payload]:
+    """Return the selected part of each payload.
+
+    >>> select_each([{"a": 1, "b": 2}, {"b": 3}], Select(include=("b",)))
+    [{'b': 2}, {'b': 3}]
+    """
+    keys = None if selection.include is None or selection.exclude else _keys(selection.include)
+    if keys is None:
+        return [select(payload, selection) for payload in payloads]
+    return [{key: item for key, item in payload.items() if key in keys} for payload in payloads]
 
 
 def _set(value: Any, path: Path, update: Mapping[str, Any]) -> Any:

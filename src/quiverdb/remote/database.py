@@ -125,6 +125,9 @@ class RemoteDatabase:
     def info(self, name: str) -> CollectionInfo:
         return self._ask(replies.info, "get_collection", name)
 
+    def spec(self, name: str) -> CollectionSpec:
+        return self.info(name).spec
+
     def create_shard_key(self, name: str, key: ShardKey) -> None:
         self._ask(bool, "create_shard_key", name, {"shard_key": key})
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rows import typed
 from strategies import PATHS, RELAXED, payloads
 
-from quiverdb.engine.payload import delete_keys, merge, overwrite, select
+from quiverdb.engine.payload import delete_keys, merge, overwrite, select, select_each
 from quiverdb.errors import InvalidInputError
 from quiverdb.model.query import Select
 
@@ -109,6 +109,8 @@ def test_delete_and_select_agree_with_edge(edits: list[tuple[dict[str, Any], lis
             excluded = edge.payload(id, qe.PayloadSelector.Exclude(keys))
             assert typed(select(old, Select(include=tuple(keys)))) == typed(included)
             assert typed(select(old, Select(exclude=tuple(keys)))) == typed(excluded)
+            for selection in (Select(include=tuple(keys)), Select(exclude=tuple(keys))):
+                assert typed(select_each([old], selection)) == [typed(select(old, selection))]
             edge.update("delete_payload", [id], keys)
             assert typed(delete_keys(old, keys)) == typed(edge.payload(id))
             assert old == before

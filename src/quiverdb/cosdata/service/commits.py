@@ -44,12 +44,15 @@ def vectors_count(context: Context, state: State) -> int:
     return context.database.count(state.name) - state.head.past - state.stored
 
 
-def current(context: Context, name: str) -> State:
-    """Return the state of a collection once readers see nothing half done; ``NotFoundError`` if there is none."""
+def current(context: Context, name: str, *, headless: bool = False) -> State:
+    """Return the state of a collection once readers see nothing half done; ``NotFoundError`` if there is none.
+
+    For ``headless`` see ``load_state``.
+    """
     while True:
         if context.unfinished:
             recover(context)
-        state = load_state(context.database, name)
+        state = load_state(context.database, name, headless=headless)
         if not context.gate.wait(state.settings.uid):
             return state
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from quiverdb import errors
@@ -18,7 +17,7 @@ from quiverdb.cosdata.errors import (
 )
 from quiverdb.cosdata.operations import OPERATIONS
 
-__all__ = ["required", "told", "unknown_collection"]
+__all__ = ["required", "translated", "unknown_collection"]
 
 _TRYING = {
     "create_transaction": "create transaction",
@@ -52,18 +51,10 @@ def required(arguments: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-@contextmanager
-def told(operation: str, collection: Any = None) -> Iterator[None]:
-    """Raise errors of the database as those of Cosdata's API."""
-    try:
-        yield
-    except (CosdataError, errors.UnsupportedError, errors.ClosedError):
-        raise
-    except errors.QuiverError as error:
-        raise _translated(operation, collection, error) from error
-
-
-def _translated(operation: str, collection: Any, error: errors.QuiverError) -> CosdataError:
+def translated(operation: str, collection: Any, error: errors.QuiverError) -> errors.QuiverError:
+    """Return an error of the database as one of Cosdata's API; others stay what they are."""
+    if isinstance(error, CosdataError | errors.UnsupportedError | errors.ClosedError):
+        return error
     match error:
         case errors.NotFoundError(kind="collection"):
             return unknown_collection(operation, collection or error.name)

@@ -62,7 +62,10 @@ def ranked(
         for place, scored in _texts(database, state.name, questions, number).items():
             found[place] = scored
     size = state.settings.dimension
-    return [_results(question, one, size, raw=raw) for question, one in zip(questions, found, strict=True)]
+    return [
+        _results(question, one, size, raw=raw, in_order=number is None)
+        for question, one in zip(questions, found, strict=True)
+    ]
 
 
 def _queries(question: Question, number: int | None, fields: tuple[str, ...]) -> tuple[Query, ...]:
@@ -108,7 +111,8 @@ def _texts(database: Database, collection: str, questions: Sequence[Question], n
     return dict(zip(asked, texts_at(database, collection, number, list(asked.values())), strict=True)) if asked else {}
 
 
-def _results(question: Question, found: _Found, size: int, *, raw: bool) -> list[Result]:
+def _results(question: Question, found: _Found, size: int, *, raw: bool, in_order: bool) -> list[Result]:
+    """Return results, best first; what is ``in_order`` lacks nothing but that of equal scores."""
     if question.metric == "hamming":  # of signs, from their inner product
         found = [(payload, (size - score) / 2) for payload, score in found]
     results = [
@@ -120,6 +124,7 @@ def _results(question: Question, found: _Found, size: int, *, raw: bool) -> list
         }
         for payload, score in found
     ]
-    sign = 1 if question.metric in _SMALLER_IS_NEARER else -1
-    results.sort(key=lambda result: (sign * result["score"], result["id"]))
+    if not in_order or len({score for _, score in found}) < len(found):
+        sign = 1 if question.metric in _SMALLER_IS_NEARER else -1
+        results.sort(key=lambda result: (sign * result["score"], result["id"]))
     return results[: question.top_k]

@@ -17,7 +17,7 @@ from quiverdb.cosdata.operations import OPERATIONS, Arguments
 from quiverdb.cosdata.service.collections import COLLECTIONS, create_collection, list_collections, loaded_collections
 from quiverdb.cosdata.service.commits import current
 from quiverdb.cosdata.service.context import Context
-from quiverdb.cosdata.service.failures import required, told, unknown_collection
+from quiverdb.cosdata.service.failures import required, translated, unknown_collection
 from quiverdb.cosdata.service.indexes import INDEXES
 from quiverdb.cosdata.service.search import SEARCHES
 from quiverdb.cosdata.service.state import State
@@ -25,6 +25,7 @@ from quiverdb.cosdata.service.vectors import VECTORS
 from quiverdb.cosdata.service.versions import VERSIONS
 from quiverdb.cosdata.service.writes import WRITES, commit_together
 from quiverdb.database import Database
+from quiverdb.errors import QuiverError
 
 __all__ = ["Service"]
 
@@ -91,23 +92,32 @@ class Service:
 
     def call(self, operation: str, arguments: Arguments) -> Any:
         """Carry out an operation; raises the errors of ``quiverdb.cosdata.errors``."""
-        with told(operation, arguments.get("collection")):
-            on_all = _ON_ALL.get(operation)
-            if on_all is not None:
-                return on_all(self._context, arguments)
-            search = SEARCHES.get(operation)
-            if search is not None:
-                return search(self.database, self._state(operation, arguments), arguments)
-            on_one = _ON_ONE.get(operation)
-            if on_one is not None:
-                return on_one(self._context, self._state(operation, arguments), arguments)
-            known = ", ".join(OPERATIONS)
-            raise ValidationError(f"there is no operation {operation!r} here (known: {known})")
+        try:
+            return self._carry_out(operation, arguments)
+        except QuiverError as error:
+            told = translated(operation, arguments.get("collection"), error)
+            if told is error:
+                raise
+            raise told from error
 
-    def _state(self, operation: str, arguments: Arguments) -> State:
+    def _carry_out(self, operation: str, arguments: Arguments) -> Any:
+        search = SEARCHES.get(operation)
+        if search is not None:
+            state = self._state(operation, arguments, headless=arguments.get("version") is None)
+            return search(self.database, state, arguments)
+        on_all = _ON_ALL.get(operation)
+        if on_all is not None:
+            return on_all(self._context, arguments)
+        on_one = _ON_ONE.get(operation)
+        if on_one is not None:
+            return on_one(self._context, self._state(operation, arguments), arguments)
+        known = ", ".join(OPERATIONS)
+        raise ValidationError(f"there is no operation {operation!r} here (known: {known})")
+
+    def _state(self, operation: str, arguments: Arguments, *, headless: bool = False) -> State:
         name = required(arguments, "collection")
         try:
-            return current(self._context, name)
+            return current(self._context, name, headless=headless)
         except NotFoundError as error:
             raise unknown_collection(operation, name) from error
 

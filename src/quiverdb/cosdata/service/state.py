@@ -27,7 +27,7 @@ class State(msgspec.Struct, frozen=True):
     stored: bool
     """Whether the head is a point; a new collection has none until its first commit."""
     created_at: float = 0.0
-    """Seconds since 1970."""
+    """Seconds since 1970; of a collection without a head."""
 
     @property
     def present(self) -> int:
@@ -66,18 +66,24 @@ def _number(version: Any) -> int | None:
     return version if type(version) is int else None
 
 
-def load_state(database: Database, name: str) -> State:
-    """Return the state of a collection; raises ``NotFoundError`` if Cosdata's API knows none of this name."""
+def load_state(database: Database, name: str, *, headless: bool = False) -> State:
+    """Return the state of a collection; raises ``NotFoundError`` if Cosdata's API knows none of this name.
+
+    A ``headless`` one has the settings alone, which is all that a search of the present needs.
+    """
     if not isinstance(name, str) or not name:
         raise _unknown(name)
     try:
-        info = database.info(name)
-        metadata = info.spec.metadata or {}
+        metadata = database.spec(name).metadata or {}
         if MARK in metadata:
-            records = database.retrieve(name, [HEAD])
             settings = msgspec.convert(metadata[MARK], Settings)
-            head = msgspec.convert((records[0].payload or {})["head"], Head) if records else Head()
-            return State(name, settings, head, bool(records), info.created_at)
+            if headless:
+                return State(name, settings, Head(), stored=False)
+            records = database.retrieve(name, [HEAD])
+            if records:
+                head = msgspec.convert((records[0].payload or {})["head"], Head)
+                return State(name, settings, head, stored=True)
+            return State(name, settings, Head(), stored=False, created_at=database.info(name).created_at)
     except MissingError as error:
         raise _unknown(name) from error
     raise _unknown(name)

@@ -435,10 +435,9 @@ class Collection:
         """Report the state; ``working`` tells whether background work is due or under way."""
         with self._state:
             view = self.view
-            schema = {
-                key: FieldIndexInfo(index, self.segment.fields.points(key, view))
-                for key, index in view.schema.fields.items()
-            }
+            if view.field_points is None:
+                view.field_points = {key: self.segment.fields.points(key, view) for key in view.schema.fields}
+        schema = {key: FieldIndexInfo(index, view.field_points[key]) for key, index in view.schema.fields.items()}
         status = Status.RED if self.error else Status.YELLOW if working else Status.GREEN
         return CollectionInfo(
             status=status,

@@ -129,6 +129,8 @@ class View:
         self._domains: dict[str, Domain] = {}
         self._arrays: dict[str, Stored] = {}
         self._bytes: memoryview | None = None
+        self.field_points: dict[str, int] | None = None
+        """How many points have a value in each declared payload index, once that was asked."""
 
     @property
     def sequence(self) -> int:

@@ -171,7 +171,8 @@ def _unpacked(value: Any, name: str) -> np.ndarray[Any, Any]:
     if not set(map(type, value)) <= _NUMBERS:
         value = [number(item, f"{name}[{i}]") for i, item in enumerate(value)]
     try:
-        return np.array(value, np.float64)
+        with np.errstate(over="ignore"):
+            return np.array(value, np.float32)
     except OverflowError:
         raise _beyond(name) from None
 

@@ -7,6 +7,7 @@ vectors, and returns candidates, best first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -118,7 +119,8 @@ def _by_one(side: Side, service: Service, schema: Schema, wanted: Wanted) -> lis
     for hit in hits:
         score = weight * shown(hit.score)
         found.append(Candidate(hit.id, score, hit.payload or {}, hit.vectors, score))
-    return best_first(found)
+    in_order = all(one.score > other.score for one, other in pairwise(found))
+    return found if in_order else best_first(found)
 
 
 def _by_all(sides: Sequence[Side], service: Service, schema: Schema, wanted: Wanted) -> list[Candidate]:

@@ -72,7 +72,7 @@ def key_of(payload: Mapping[str, Any]) -> int | str:
 def fields_of(payload: Mapping[str, Any], names: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the fields of a stored row by their names, or all of them; dense vectors are not among them."""
     if names is None:
-        return {name: value for name, value in payload.items() if not name.startswith("_")}
+        return {name: value for name, value in payload.items() if name[0] != "_"}
     return {name: payload[name] for name in names if name in payload}
 
 

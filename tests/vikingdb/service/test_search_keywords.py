@@ -11,6 +11,7 @@ from viking_world import FullText, VectorIndex, World, assert_found, best, fresh
 
 from quiverdb.database import Database
 from quiverdb.embed import register, unregister
+from quiverdb.engine.database import EngineDatabase
 from quiverdb.vikingdb.exceptions import VikingException
 from quiverdb.vikingdb.service.layout import Vectorizer
 from quiverdb.vikingdb.service.tokens import tokens_of
@@ -187,6 +188,15 @@ def test_semantic_then_match_by_pages(texts: World) -> None:
     assert [item for page in pages for item in page] == whole
 
 
+def test_semantic_search_looks_deeper_than_it_shows() -> None:
+    world = vectorized(EngineDatabase.open(":memory:"), sparse=None)
+    world.add([{"id": 100 + i, "text": f"wine {i}", "paragraph": i} for i in range(105)])
+    world.add([{"id": 999, "text": "wine of the puzzling kind, far from what is asked otherwise", "paragraph": 0}])
+    ann = world.ask("search_by_multi_modal", text="wine zz", need_instruction=False, limit=100)
+    assert 999 not in {item["id"] for item in ann["data"]}
+    assert world.ask("search_by_keywords", keywords=["wine", "zz"], limit=40)["data"][0]["id"] == 999
+
+
 def test_semantic_highlights_are_of_the_text(texts: World) -> None:
     found = texts.ask("search_by_keywords", keywords=["LAKE"], limit=1, highlight={"enable": True})["data"]
     assert found[0]["id"] in (3, 4)
@@ -270,6 +280,21 @@ def test_reranking_scores_the_texts_anew(texts: World) -> None:
     assert len(few["data"]) == 2
     for item in few["data"]:
         assert item["ann_score"] != item["score"]
+
+
+def test_rows_are_processed_before_they_are_reranked(texts: World) -> None:
+    ops = [{"op": "string_match", "field": "text", "pattern": "(?i)wine|lake|signal"}]
+    result = texts.ask(
+        "search_by_multi_modal",
+        text="red wine lake",
+        limit=2,
+        offset=1,
+        rerank={"model_name": "some-rerank", "model_version": "1", "input_limit": 3},
+        advance={"post_process_ops": ops, "post_process_input_limit": 7},
+    )
+    near = cosines("red wine lake")
+    kept = [key for key, _ in best(near, 7) if any(word in TEXTS[key].lower() for word in ("wine", "lake", "signal"))]
+    assert_found(result, best({key: (1 + near[key]) / 2 for key in kept[:3]}, 3)[1:])
 
 
 def test_a_reranking_that_fails_falls_back_or_fails(texts: World) -> None:

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 )
 
 from quiverdb.cosdata.errors import NotFoundError, ValidationError
+from quiverdb.cosdata.service import commits
 
 EXAMPLES = int(os.environ.get("QUIVERDB_EXAMPLES", "40"))
 KINDS = ("memory", "disk", "remote")
@@ -225,6 +226,28 @@ def test_a_description_is_a_text(world: World) -> None:
     with pytest.raises(ValidationError, match="description"):
         world.ask("create_version", description=3)
     assert world.ask("list_versions")["current_version"] == 0
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_writes_in_small_requests(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server is sent in many requests is as what it would be sent in one."""
+    monkeypatch.setattr(commits, "_REQUEST_BYTES", size * commits._TEXT_BYTES)
+    world = World("remote")
+    world.ask("create_dense_index")
+    dense = [{"id": id, "values": [number, 1, 2]} for number, id in enumerate("abcdef")]
+    world.commit([dense[0], {"id": "b"}, *dense[2:4], "a", {"id": "c", "sparse_indices": [1], "sparse_values": [2.0]}])
+    world.check()
+    first = world.mark()
+    world.commit([*dense, "e", "a", "b"])
+    world.check()
+    second = world.mark()
+    world.stream([{"id": id, "document_id": "x"} for id in "abcdef"])
+    for version in (first, second, first):
+        world.switch(version)
+        world.check()
+    found = world.ask("search_dense", query_vector=[3, 1, 2], top_k=1)["results"]
+    assert found[0]["id"] == "d"
+    world.close()
 
 
 def test_many_points_are_archived_and_revived(world: World) -> None:

@@ -133,8 +133,8 @@ def _finish(context: Context, part: Part) -> None:
 
 def _commit(context: Context, state: State, changes: Sequence[Change]) -> None:
     number = state.head.number + 1
-    past = archived(context.database, state, touched(changes), number)
-    most = None if context.atomic else rows_at_once(context, state)
+    most = rows_at_once(context, state)
+    past = archived(context.database, state, touched(changes), number, most)
     head = msgspec.structs.replace(
         state.head,
         number=number,
@@ -143,7 +143,7 @@ def _commit(context: Context, state: State, changes: Sequence[Change]) -> None:
         records=state.head.records + sum(len(change.ids) for change in changes),
         changed_at=context.now(),
     )
-    apply(context, state, past, operations(changes, state.settings, number, most), head)
+    apply(context, state, past, operations(changes, state.settings, number, None if context.atomic else most), head)
 
 
 def apply(

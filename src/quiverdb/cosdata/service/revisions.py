@@ -108,8 +108,11 @@ def walk(
         offset = found.next
 
 
-def archived(database: Database, state: State, ids: Sequence[str], number: int) -> list[Points]:
-    """Return past points for the present ones among ``ids`` that a version sees, to be stored by commit ``number``."""
+def archived(database: Database, state: State, ids: Sequence[str], number: int, page: int) -> list[Points]:
+    """Return past points for the present ones among ``ids`` that a version sees, to be stored by commit ``number``.
+
+    They come in pages of so many points.
+    """
     if not state.head.versions:
         return []
     last = state.head.versions[-1].number
@@ -117,8 +120,8 @@ def archived(database: Database, state: State, ids: Sequence[str], number: int) 
     born = database.retrieve(state.name, points, with_payload=Select(include=("born",)))
     old = [record.id for record in born if (record.payload or {})["born"] <= last]
     vectors = stored_vectors(state)
-    pages = (old[start : start + _PAGE] for start in range(0, len(old), _PAGE))
-    return [_past(state, database.retrieve(state.name, page, with_vectors=vectors), number) for page in pages]
+    pages = (old[start : start + page] for start in range(0, len(old), page))
+    return [_past(state, database.retrieve(state.name, ids, with_vectors=vectors), number) for ids in pages]
 
 
 def _past(state: State, records: Sequence[Record], number: int) -> Points:

@@ -8,7 +8,7 @@ import msgspec
 
 from quiverdb.cosdata.errors import ValidationError
 from quiverdb.cosdata.operations import Arguments
-from quiverdb.cosdata.service.commits import apply, changing, vectors_count
+from quiverdb.cosdata.service.commits import apply, changing, rows_at_once, vectors_count
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import NamedVersion
@@ -93,8 +93,9 @@ def _set_current(context: Context, state: State, arguments: Arguments) -> dict[s
         later = born_after(named.number)
         pages = walk(context.database, state.name, later, payload=Select(include=("id",)))
         ids = [payload_of(record)["id"] for page in pages for record in page]
-        past = archived(context.database, state, ids, number)
-        old = walk(context.database, state.name, past_at(named.number), stored_vectors(state, past=True))
+        most = rows_at_once(context, state)
+        past = archived(context.database, state, ids, number, most)
+        old = walk(context.database, state.name, past_at(named.number), stored_vectors(state, past=True), page=most)
         writes: list[PointOperation] = [Delete(later), *(Upsert(revived(state, records, number)) for records in old)]
         head = msgspec.structs.replace(state.head, number=number, same_as=named.number, changed_at=context.now())
         apply(context, state, past, writes, head)

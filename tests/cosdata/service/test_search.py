@@ -332,7 +332,7 @@ def filtered(memory: Database) -> Collection:
     return made
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(filter=filters)
 def test_filters(filtered: Collection, filter: dict[str, Any]) -> None:
     query = [0.1, -0.4, 1.0, 0.3]

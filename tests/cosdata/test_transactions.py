@@ -367,6 +367,14 @@ def test_parts_have_so_many_bytes() -> None:
     assert [len(part) for part in batches(alone, 200)] == [1, 1]
 
 
+def test_what_json_cannot_hold_is_left_to_whoever_writes_it() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    odd = [{"id": 1, "metadata": {"n": "\ud800"}}, {"id": 2, 3: 4}, {"id": 3, "metadata": deep}]
+    assert list(batches(odd, 2)) == [odd[:2], odd[2:]]
+
+
 def test_parts_are_sent_by_several_threads(recorder: Recorder, docs: Collection) -> None:
     meeting = threading.Barrier(4, timeout=20)
     recorder.answers["upsert_in_transaction"] = lambda _: meeting.wait() and None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, ParamSpec, SupportsIndex, TypeAlias, TypeVar
 
 from quiverdb.cosdata.errors import ValidationError
@@ -19,6 +20,8 @@ __all__ = [
     "VersionLike",
     "also_called",
     "given",
+    "listed",
+    "mapping",
     "pairs",
     "sequence",
     "vector_id",
@@ -37,6 +40,7 @@ SparseTerms: TypeAlias = Mapping[Any, float] | Iterable[Any]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def vector_id(value: VectorId) -> str:
@@ -70,22 +74,38 @@ def pairs(terms: SparseTerms) -> list[Any]:
     >>> pairs({"5": 0.5})
     [[5, 0.5]]
     """
-    if not isinstance(terms, Mapping):
-        return list(terms)
+    if isinstance(terms, Mapping):
+        return [[_index(index), weight] for index, weight in terms.items()]
+    return list(listed(terms, "the terms of a sparse vector"))
+
+
+def _index(key: Any) -> int:
     try:
-        return [[int(index), weight] for index, weight in terms.items()]
-    except (TypeError, ValueError):
-        message = f"the keys of a sparse vector are whole numbers, not {list(terms)!r}"
-        raise ValidationError(message) from None
+        return int(key) if isinstance(key, str) else int(vector_id(key))
+    except ValueError:
+        raise ValidationError(f"the keys of a sparse vector are whole numbers, not {key!r}") from None
 
 
 def sequence(vectors: VectorLike | Iterable[VectorLike]) -> Sequence[VectorLike]:
     """Return vectors as they are if they can be counted; one alone is a sequence of one."""
-    if isinstance(vectors, Mapping):
-        return [vectors]
-    if isinstance(vectors, str):
-        raise ValidationError(f"vectors are mappings, not a text like {vectors[:40]!r}")
-    return vectors if isinstance(vectors, Sequence) else list(vectors)
+    return [vectors] if isinstance(vectors, Mapping) else listed(vectors, "vectors")
+
+
+def listed(values: Iterable[T], what: str) -> Sequence[T]:
+    """Return values as they are if they can be counted, otherwise as a list.
+
+    Raises ``ValidationError`` for what does not hold several values: texts, mappings, and single things.
+    """
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise ValidationError(f"{what} are given in a list, not as {short(values)}")
+    return values if isinstance(values, Sequence) else list(values)
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return a mapping; raises ``ValidationError`` for anything else."""
+    if not isinstance(value, Mapping):
+        raise ValidationError(f"{what} is a dictionary, not {short(value)}")
+    return value
 
 
 def given(**arguments: Any) -> dict[str, Any]:

@@ -38,15 +38,18 @@ def batches(vectors: Sequence[VectorLike], most: int, size: int = MOST_BYTES) ->
 
 
 def _weight(vector: VectorLike) -> int:
-    """Return how many bytes a vector takes as JSON, rather too many than too few."""
+    """Return how many bytes a vector takes as JSON, rather too many than too few; none for what JSON cannot hold."""
     if not isinstance(vector, Mapping):
         raise ValidationError(f"a vector is a mapping with an id, not a {type(vector).__name__}")
-    return sum(len(name) + 8 + _size(name, value) for name, value in vector.items())
+    return sum(len(str(name)) + 8 + _size(name, value) for name, value in vector.items())
 
 
-def _size(name: str, value: Any) -> int:
+def _size(name: Any, value: Any) -> int:
     if name in _NUMBERS and hasattr(value, "__len__"):
         return _NUMBER * len(value)
     if isinstance(value, str):
         return 6 * len(value) if not value.isascii() else len(msgspec.json.encode(value))
-    return len(msgspec.json.encode(value, enc_hook=str))
+    try:
+        return len(msgspec.json.encode(value, enc_hook=str))
+    except (TypeError, ValueError, RecursionError):  # who writes the request refuses it
+        return 0

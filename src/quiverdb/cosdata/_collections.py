@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quiverdb.cosdata._arguments import VectorId, VectorLike, VersionLike, also_called, given, sequence
+from quiverdb.cosdata._arguments import VectorId, VectorLike, VersionLike, also_called, given, mapping, sequence
 from quiverdb.cosdata._batches import batches
 from quiverdb.cosdata._indexes import Index
 from quiverdb.cosdata._records import Neighbor, Record, Version
@@ -208,14 +208,14 @@ class Collections:
 
         Raises ``ConflictError`` if the name is taken, and ``ValidationError`` for wrong options.
         """
-        dense = {"enabled": True, "dimension": dimension, **(dense_vector or {})}
+        dense = {"enabled": True, "dimension": dimension, **mapping(dense_vector or {}, "dense_vector")}
         known = {
             "name": name,
             "description": description,
             "dense_vector": dense,
-            "sparse_vector": {"enabled": False, **(sparse_vector or {})},
-            "tf_idf_options": {"enabled": False, **(tf_idf_options or {})},
-            "config": {"max_vectors": None, "replication_factor": None, **(config or {})},
+            "sparse_vector": {"enabled": False, **mapping(sparse_vector or {}, "sparse_vector")},
+            "tf_idf_options": {"enabled": False, **mapping(tf_idf_options or {}, "tf_idf_options")},
+            "config": {"max_vectors": None, "replication_factor": None, **mapping(config or {}, "config")},
             "store_raw_text": store_raw_text,
         }
         self.client._connection.call("create_collection", **known, **given(metadata_schema=metadata_schema))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from quiverdb.cosdata._arguments import Numbers, SparseTerms, VersionLike, given, pairs, version_id
+from quiverdb.cosdata._arguments import Numbers, SparseTerms, VersionLike, given, listed, mapping, pairs, version_id
 from quiverdb.cosdata._binding import of_collection
 from quiverdb.cosdata._records import Batches, Results
 from quiverdb.cosdata.errors import ValidationError
@@ -107,7 +107,7 @@ class SearchModule:
             "batch_search_dense",
             collection_name,
             version,
-            queries=[_dense_query(number, query) for number, query in enumerate(queries)],
+            queries=[_dense_query(number, query) for number, query in enumerate(listed(queries, "queries"))],
             top_k=top_k,
             return_raw_text=return_raw_text,
         )
@@ -151,7 +151,7 @@ class SearchModule:
             "batch_search_sparse",
             collection_name,
             version,
-            query_terms_list=[pairs(terms) for terms in query_terms_list],
+            query_terms_list=[pairs(terms) for terms in listed(query_terms_list, "the terms of queries")],
             top_k=top_k,
             early_terminate_threshold=early_terminate_threshold,
             return_raw_text=return_raw_text,
@@ -174,7 +174,7 @@ class SearchModule:
     def batch_text(
         self,
         collection_name: str,
-        query_texts: Sequence[str],
+        query_texts: Iterable[str],
         top_k: int = 10,
         return_raw_text: bool = False,
         *,
@@ -185,13 +185,13 @@ class SearchModule:
             "batch_search_text",
             collection_name,
             version,
-            queries=query_texts,
+            queries=listed(query_texts, "texts"),
             top_k=top_k,
             return_raw_text=return_raw_text,
         )
 
     def batch_tf_idf_search(
-        self, collection_name: str, queries: Sequence[str], top_k: int = 10, return_raw_text: bool = False
+        self, collection_name: str, queries: Iterable[str], top_k: int = 10, return_raw_text: bool = False
     ) -> Batches:
         """Search for several texts, see ``text``."""
         return self.batch_text(collection_name, queries, top_k, return_raw_text)
@@ -241,7 +241,7 @@ class SearchModule:
             "batch_search_hybrid",
             collection_name,
             version,
-            queries=[_hybrid_query(query) for query in queries],
+            queries=[_hybrid_query(query) for query in listed(queries, "queries")],
             top_k=top_k,
             fusion_constant_k=fusion_constant_k,
             return_raw_text=return_raw_text,
@@ -308,6 +308,7 @@ _HYBRID = (*OPERATIONS["search_hybrid"].body,)
 
 
 def _hybrid_query(query: Mapping[str, Any]) -> dict[str, Any]:
+    query = mapping(query, "a hybrid search")
     unknown = [name for name in query if name not in _HYBRID]
     if unknown:
         raise ValidationError(f"a hybrid search takes {', '.join(_HYBRID)}, not {', '.join(map(str, unknown))}")

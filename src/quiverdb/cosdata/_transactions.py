@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from quiverdb.cosdata._arguments import Numbers, VectorId, VectorLike, given, sequence, vector_id
+from quiverdb.cosdata._arguments import Numbers, VectorId, VectorLike, given, mapping, sequence, vector_id
 from quiverdb.cosdata._batches import batches
 from quiverdb.cosdata._twins import Begun, gather, pause
 from quiverdb.cosdata.errors import (
@@ -197,7 +197,7 @@ class Transaction(Changes):
 
     def create_vector(self, vector: VectorLike) -> None:
         """Store a vector unless there is one of this id; raises ``ConflictError`` if there is."""
-        if "id" in vector and self.collection.vectors.exists(vector["id"]):
+        if "id" in mapping(vector, "a vector") and self.collection.vectors.exists(vector["id"]):
             raise ConflictError(f"Vector ID already exists: {vector['id']}", status=400)
         self.upsert_vector(vector)
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from quiverdb.cosdata._arguments import Numbers, VectorId, VectorLike, given, sequence, vector_id
+from quiverdb.cosdata._arguments import Numbers, VectorId, VectorLike, given, mapping, sequence, vector_id
 from quiverdb.cosdata._batches import batches
 from quiverdb.cosdata._twins import AsyncBegun, async_gather, async_pause
 from quiverdb.cosdata.errors import (
@@ -187,7 +187,7 @@ class AsyncTransaction(AsyncChanges):
 
     async def create_vector(self, vector: VectorLike) -> None:
         """Store a vector unless there is one of this id; raises ``ConflictError`` if there is."""
-        if "id" in vector and await self.collection.vectors.exists(vector["id"]):
+        if "id" in mapping(vector, "a vector") and await self.collection.vectors.exists(vector["id"]):
             raise ConflictError(f"Vector ID already exists: {vector['id']}", status=400)
         await self.upsert_vector(vector)
 

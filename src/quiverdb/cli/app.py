@@ -11,6 +11,7 @@ import quiverdb
 from quiverdb.cli.serve import serve
 from quiverdb.cli.session import existing_database, one_line_errors
 from quiverdb.cli.snapshot import snapshot_app
+from quiverdb.cli.vikingdb import vikingdb_app
 
 __all__ = ["app"]
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 
 app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(vikingdb_app, name="vikingdb")
 app.command()(serve)
 
 _Folder = Annotated[Path, typer.Argument(help="Folder of the database.", metavar="PATH", show_default=False)]

@@ -266,6 +266,7 @@ def test_an_empty_host_is_refused_even_when_forced() -> None:
         ({"api_key": "line\nbreak"}, "service.api_key"),
         ({"service.alt_api_key": "tail\t"}, "service.alt_api_key"),
         ({"api_key": "same", "read_only_api_key": "same"}, "service.read_only_api_key"),
+        ({"read_only_api_key": "same", "cosdata.password": "same"}, "cosdata.password"),
     ],
 )
 def test_settings_that_contradict_each_other_are_errors(flags: dict[str, Any], field: str) -> None:

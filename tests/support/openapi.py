@@ -1,4 +1,4 @@
-"""The description of the REST API without its recursion, whose examples would take too long to make up."""
+"""Descriptions of APIs without their recursion, whose examples take too long to make up; and such examples, sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
+
 REF = "$ref"
+SENT = ("method", "url", "params", "headers", "json", "data")
 
 
 def trimmed(document: dict[str, Any]) -> dict[str, Any]:
@@ -52,3 +55,15 @@ def without(part: Any, names: set[str]) -> Any:
     if "anyOf" in kept:
         kept["anyOf"] = [member for member in kept["anyOf"] if member is not False] or [{"type": "null"}]
     return kept
+
+
+def sent(http: httpx.Client, case: Any) -> httpx.Response:
+    """Send a request that was made up; libraries say in different words what its parts are."""
+    parts = case.as_transport_kwargs(base_url=str(http.base_url))
+    parts = {name: value for name, value in parts.items() if value is not None and name in SENT}
+    data = parts.pop("data", None)
+    if isinstance(data, bytes | str):
+        parts["content"] = data
+    elif data is not None:
+        parts["data"] = data
+    return http.request(**parts)

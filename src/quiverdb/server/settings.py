@@ -223,6 +223,7 @@ def check_settings(settings: Settings) -> None:
         raise UnsupportedError("Running as a node of a cluster", "this server", advice)
     _check_ports(settings)
     _check_keys(service)
+    _check_password(settings)
     _check_exposure(service)
     _check_tls(settings)
 
@@ -249,6 +250,11 @@ def _check_keys(service: Service) -> None:
         raise _wrong("service.read_only_api_key", "is also a key that may write")
     if service.jwt_rbac and not service.signing_keys:
         raise _wrong("service.jwt_rbac", "needs service.api_key, which tokens are signed with")
+
+
+def _check_password(settings: Settings) -> None:
+    if settings.cosdata.password and settings.cosdata.password == settings.service.read_only_api_key:
+        raise _wrong("cosdata.password", "is also service.read_only_api_key, which may not write")
 
 
 def _check_exposure(service: Service) -> None:

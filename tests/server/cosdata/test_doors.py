@@ -184,6 +184,11 @@ def test_a_login_has_texts(server: Server, field: str, value: object) -> None:
     assert (answer.status_code, answer.text) == (400, f"Json deserialize error: `{field}` must be a string")
 
 
+def test_a_login_is_short(server: Server) -> None:
+    assert login(server.url, password="x" * 60_000).status_code == 400
+    assert login(server.url, password="x" * 70_000).status_code == 413
+
+
 def test_guessing_is_slow_for_who_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Attempts, "PAUSE", 0.2)
     monkeypatch.setattr(Attempts, "PATIENCE", 0.3)

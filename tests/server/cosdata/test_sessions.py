@@ -31,7 +31,6 @@ class Clock:
         (Settings(service=KEYS), {"key": FULL, "other": FULL, "reader": READER, "admin": None, "": None}),
         (Settings(service=KEYS, cosdata=Cosdata(password="ü p")), {"ü p": FULL, "key": FULL, "admin": None}),
         (Settings(service=Service(read_only_api_key="r")), {"r": READER, "admin": None}),
-        (Settings(service=KEYS, cosdata=Cosdata(password="reader")), {"reader": FULL}),
     ],
 )
 def test_passwords(settings: Settings, lets_in: dict[str, Access | None]) -> None:

@@ -127,7 +127,7 @@ def _create_text(context: Context, state: State, arguments: Arguments) -> dict[s
 
 def _delete(context: Context, state: State, arguments: Arguments) -> None:
     kind = required(arguments, "index_type")
-    if kind not in _KINDS:
+    if kind not in tuple(_KINDS):
         raise NotFoundError(f"Index type {short(kind)} not found: there are {', '.join(_KINDS)}")
     with changing(context, [state]) as [state]:
         if getattr(state.settings, _KINDS[kind]) is None:
@@ -208,7 +208,7 @@ def _spec(dimension: int, index: DenseIndex) -> tuple[VectorSpec, VectorPatch]:
 
 def _dense_index(arguments: Arguments) -> DenseIndex:
     metric = arguments.get("distance_metric_type") or DenseIndex().metric
-    if metric not in _METRICS:
+    if metric not in tuple(_METRICS):
         raise ValidationError(f"`distance_metric_type` is one of {', '.join(_METRICS)}, got {short(metric)}")
     given = arguments.get("index") or {"type": "hnsw"}
     if not isinstance(given, Mapping) or str(given.get("type")).lower() != "hnsw":
@@ -230,7 +230,7 @@ def _quantization(given: Any) -> Mapping[str, Any]:
         if given.get("type") == "auto":
             _integer(properties, "sample_threshold", 100)
             return {"type": "auto", "properties": dict(properties)}
-        if given.get("type") == "scalar" and properties.get("data_type") in _CODES:
+        if given.get("type") == "scalar" and properties.get("data_type") in tuple(_CODES):
             _check_range(properties.get("range"))
             return {"type": "scalar", "properties": dict(properties)}
     types = ", ".join(_CODES)

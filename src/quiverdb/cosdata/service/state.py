@@ -13,6 +13,10 @@ from quiverdb.errors import NotFoundError as MissingError
 
 __all__ = ["State", "load_state"]
 
+_DIGITS = 18
+"""More than numbers of versions have."""
+_SHOWN = 40
+
 
 class State(msgspec.Struct, frozen=True):
     """Hold the settings and the head of a collection.
@@ -54,14 +58,14 @@ class State(msgspec.Struct, frozen=True):
                 return named
         known = ", ".join(str(named.number) for named in self.head.versions[-20:]) or "none"
         raise NotFoundError(
-            f"Version Not Found! '{self.name}' has no version {version}; create_version names the present state"
-            f" (versions: {known})"
+            f"Version Not Found! '{self.name}' has no version {str(version)[:_SHOWN]};"
+            f" create_version names the present state (versions: {known})"
         )
 
 
 def _number(version: Any) -> int | None:
     """Return the number that an argument holds, as one or in digits."""
-    if type(version) is str and version.isascii() and version.isdigit():
+    if type(version) is str and version.isascii() and version.isdigit() and len(version) <= _DIGITS:
         return int(version)
     return version if type(version) is int else None
 

@@ -25,6 +25,8 @@ __all__ = ["CosdataDialect"]
 _ROOTS = frozenset((b"vectordb", b"auth", b"api-docs"))
 _GUARDED = b"/vectordb"
 _LOGIN = "create_session"
+_LOGIN_BYTES = 1 << 16
+"""What somebody may send of whom nothing is known."""
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
 
 _OPEN = Need("open")
@@ -117,14 +119,13 @@ class CosdataDialect(Dialect):
         yield Route("openapi", "GET", "/api-docs/openapi.json", self._openapi)
 
     def _endpoint(self, row: Operation, renamed: Mapping[str, str]) -> Endpoint:
+        limit = self._settings.max_request_size_mb * MEGABYTE
+
         async def endpoint(request: Request) -> Answer:
-            body = await self._body(request) if row.body or row.whole else b""
+            body = await request.json(limit) if row.body or row.whole else b""
             return await self._core.workers.run(row.access, self._answer, row, renamed, request, body)
 
         return endpoint
-
-    async def _body(self, request: Request) -> bytes:
-        return await request.json(self._settings.max_request_size_mb * MEGABYTE)
 
     def _answer(self, row: Operation, renamed: Mapping[str, str], request: Request, body: bytes) -> Answer:
         """Carry out an operation; runs on a worker."""
@@ -156,7 +157,7 @@ class CosdataDialect(Dialect):
 
     async def _login(self, request: Request) -> Answer:
         row = OPERATIONS[_LOGIN]
-        body = plain_body(await self._body(request), self._core.settings.service.max_depth)
+        body = plain_body(await request.json(_LOGIN_BYTES), self._core.settings.service.max_depth)
         given = arguments_of(row, request, body, {})
         for name, value in given.items():
             if not isinstance(value, str):

@@ -22,6 +22,7 @@ class Served:
     grpc_port: int | None
     log: Path
     cosdata_port: int | None = None
+    vikingdb_port: int | None = None
 
     @property
     def url(self) -> str:
@@ -44,7 +45,7 @@ def served(folder: Path, *flags: str, data: str | Path = ":memory:") -> Iterator
         process = subprocess.Popen([*command, "--ports-file", str(ports), *flags], stderr=stderr, text=True)
     try:
         found = _wait(ports, process, log)
-        yield Served(process, found["http"], found["grpc"], log, found["cosdata"])
+        yield Served(process, found["http"], found["grpc"], log, found["cosdata"], found["vikingdb"])
     finally:
         if process.poll() is None:
             process.kill()

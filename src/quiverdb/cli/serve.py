@@ -1,4 +1,4 @@
-"""``quiverdb serve``: a database behind the protocols of Qdrant and Cosdata."""
+"""``quiverdb serve``: a database behind the protocols of Qdrant, Cosdata and VikingDB."""
 
 from __future__ import annotations
 
@@ -44,6 +44,13 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    vikingdb_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Port for VikingDB's paths alone, which the REST interface has too; 0 takes any free one.",
+            show_default=False,
+        ),
+    ] = None,
     api_key: Annotated[
         str | None, typer.Option(help="Key that clients must have.", metavar="KEY", show_default=False)
     ] = None,
@@ -58,6 +65,14 @@ def serve(
     ] = None,
     tls_key: Annotated[
         str | None, typer.Option(help="Key of the certificate.", metavar="FILE", show_default=False)
+    ] = None,
+    tls_self_signed: Annotated[
+        str | None,
+        typer.Option(
+            help="Speak TLS with a certificate that is made in this folder; clients trust its ca.pem.",
+            metavar="DIR",
+            show_default=False,
+        ),
     ] = None,
     backend: Annotated[
         str | None,
@@ -80,7 +95,7 @@ def serve(
         typer.Option(help="File to write the ports to, as JSON, once requests are let in.", show_default=False),
     ] = None,
 ) -> None:
-    """Serve a database to the clients of Qdrant and Cosdata, until Ctrl-C or SIGTERM.
+    """Serve a database to the clients of Qdrant, Cosdata and VikingDB, until Ctrl-C or SIGTERM.
 
     Settings come from flags, then QUIVERDB__SECTION__KEY and QDRANT__SECTION__KEY in the environment, then the file.
     """
@@ -146,7 +161,8 @@ def _tell(server: Server, settings: Settings) -> None:
     from rich.markup import escape
 
     source = settings.storage.backend or settings.storage.storage_path
-    places = " and ".join(place for place in (server.url, server.grpc_target, server.cosdata_url) if place)
+    found = (server.url, server.grpc_target, server.cosdata_url, server.vikingdb_url)
+    places = " and ".join(place for place in found if place)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     console.print(f"[bold]QuiverDB[/] serves {escape(source)} on [bold]{escape(places)}[/]; Ctrl-C ends it.")
 

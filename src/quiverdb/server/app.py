@@ -51,7 +51,7 @@ class Application:
             _log.debug("%s: %s", scope["raw_path"].decode("ascii"), error)
             return
         except Exception as error:
-            answer = dialect.failure(error, route)
+            answer = dialect.failure(error, route, request)
         with suppress(ClientGoneError):
             await answer(scope, receive, send)
         seconds = perf_counter() - began
@@ -64,9 +64,8 @@ class Application:
 
 async def _route_of(dialect: Dialect, request: Request) -> Route:
     """Return the route of a request whose caller may take it, and note in the request what that caller may do."""
-    scope = request.scope
     try:
-        route, request.path = dialect.router.find(scope["method"], scope["raw_path"].decode("ascii"))
+        route, request.path = dialect.find(request.scope)
     except (PathError, MethodError):
         await dialect.admit(request, None)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from quiverdb.server.access import Access
@@ -17,7 +17,7 @@ __all__ = ["Dialect"]
 class Dialect(ABC):
     """Base of the protocols that share a port.
 
-    ``QdrantDialect`` and ``CosdataDialect`` are two.
+    ``QdrantDialect``, ``CosdataDialect`` and ``VikingDialect`` are three.
     """
 
     protocol: ClassVar[Protocol]
@@ -33,6 +33,13 @@ class Dialect(ABC):
     def owns(self, scope: Scope) -> bool:
         """Tell whether a request is one of this protocol, be there a route for it or not."""
 
+    def find(self, scope: Scope) -> tuple[Route, Mapping[str, str]]:
+        """Return the route of a request, and what the braces in its path stand for.
+
+        Raise ``PathError`` or ``MethodError`` if there is none, ``InvalidInputError`` for what cannot be read.
+        """
+        return self.router.find(scope["method"], scope["raw_path"].decode("ascii"))
+
     @abstractmethod
     async def admit(self, request: Request, route: Route | None) -> Access:
         """Return what the caller may do, having checked that it may take a route.
@@ -42,5 +49,5 @@ class Dialect(ABC):
         """
 
     @abstractmethod
-    def failure(self, error: Exception, route: Route | None) -> Response:
-        """Return the answer that tells of an error; log one that nobody foresaw."""
+    def failure(self, error: Exception, route: Route | None, request: Request) -> Response:
+        """Return the answer to a request that tells of an error; log one that nobody foresaw."""

@@ -106,11 +106,22 @@ class Request:
 
     async def json(self, limit: int) -> bytes:
         """Return a body of JSON, unpacked and unread; ``RefusedError`` if it has more bytes than ``limit``."""
-        size = BodySize(limit, self.headers.get("content-length"))
+        self.require_json()
+        return self.unpacked(await self.sent(limit), limit)
+
+    def require_json(self) -> None:
+        """Raise ``RefusedError`` unless the body is said to be JSON."""
         if "json" not in self.headers.get("content-type", ""):
             raise RefusedError("Content type error: the header content-type must be application/json", status=400)
+
+    async def sent(self, limit: int) -> bytes:
+        """Return the body as it was sent; ``RefusedError`` if it has more bytes than ``limit``."""
+        size = BodySize(limit, self.headers.get("content-length"))
         parts = [chunk async for chunk in self.chunks(size)]
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def unpacked(self, body: bytes, limit: int) -> bytes:
+        """Return what a body holds that may be packed; ``RefusedError`` if it has more bytes than ``limit``."""
         packing = self.headers.get("content-encoding", "identity")
         return body if packing == "identity" else _unpacked(body, packing, limit)
 

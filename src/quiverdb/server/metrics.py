@@ -27,7 +27,7 @@ BOUNDS = tuple(digit * 10**power for power in range(-6, 2) for digit in (1, 5))
 MAX_ENDPOINTS = 2000
 """More are not told apart, so that no caller can make the statistics grow without end."""
 
-Protocol: TypeAlias = Literal["rest", "grpc", "cosdata"]
+Protocol: TypeAlias = Literal["rest", "grpc", "cosdata", "vikingdb"]
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
 _PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)

@@ -43,5 +43,5 @@ class QdrantDialect(Dialect):
         self._core.calls.check_mode(route.name)
         return access
 
-    def failure(self, error: Exception, route: Route | None) -> Response:  # noqa: ARG002
+    def failure(self, error: Exception, route: Route | None, request: Request) -> Response:  # noqa: ARG002
         return failure(error)

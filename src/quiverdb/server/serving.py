@@ -22,7 +22,8 @@ from quiverdb.server.dialect import Dialect
 from quiverdb.server.listening import Listener
 from quiverdb.server.qdrant import QdrantDialect
 from quiverdb.server.settings import Service, Settings, authority, check_settings
-from quiverdb.server.tls import tls_context
+from quiverdb.server.tls import tls_context, with_certificate
+from quiverdb.server.vikingdb.dialect import VikingDialect
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -50,17 +51,23 @@ class Server:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         check_settings(settings)
+        settings = with_certificate(settings)
         service, tls = settings.service, tls_context(settings)
         self._new_rpc = _rpc_maker(service)
         self._rpc: RpcServer | None = None
         self.host = service.host
         self.core = Core(database, settings)
-        self.qdrant, self.cosdata = QdrantDialect(self.core), CosdataDialect(self.core)
+        self.qdrant, self.cosdata, self.vikingdb = (
+            QdrantDialect(self.core),
+            CosdataDialect(self.core),
+            VikingDialect(self.core),
+        )
         self._doors: dict[str, Listener] = {}
         try:
-            self._open("http", service.http_port, [self.cosdata, self.qdrant], tls)
-            if settings.cosdata.port is not None:
-                self._open("cosdata", settings.cosdata.port, [self.cosdata], tls)
+            self._open("http", service.http_port, [self.cosdata, self.vikingdb, self.qdrant], tls)
+            for alone, port in ((self.cosdata, settings.cosdata.port), (self.vikingdb, settings.vikingdb.port)):
+                if port is not None:
+                    self._open(alone.protocol, port, [alone], tls)
         except BaseException:
             self._close_doors()
             raise
@@ -85,7 +92,15 @@ class Server:
     @property
     def cosdata_url(self) -> str | None:
         """Where clients of Cosdata find what is there for them alone, if it is."""
-        return self._doors["cosdata"].url if "cosdata" in self._doors else None
+        return self._url_of("cosdata")
+
+    @property
+    def vikingdb_url(self) -> str | None:
+        """Where clients of VikingDB find what is there for them alone, if it is."""
+        return self._url_of("vikingdb")
+
+    def _url_of(self, name: str) -> str | None:
+        return self._doors[name].url if name in self._doors else None
 
     @property
     def connections(self) -> int:
@@ -100,12 +115,9 @@ class Server:
     @property
     def ports(self) -> Mapping[str, int | None]:
         """The ports by protocol."""
-        alone = self._doors.get("cosdata")
-        return {
-            "http": self.port,
-            "grpc": None if self._rpc is None else self._rpc.port,
-            "cosdata": None if alone is None else alone.port,
-        }
+        grpc = None if self._rpc is None else self._rpc.port
+        alone = {name: self._doors[name].port if name in self._doors else None for name in ("cosdata", "vikingdb")}
+        return {"http": self.port, "grpc": grpc, **alone}
 
     async def start(self) -> None:
         """Begin to answer; ``OSError`` if the port for gRPC is taken."""

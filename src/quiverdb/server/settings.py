@@ -21,6 +21,8 @@ __all__ = [
     "Settings",
     "Storage",
     "Tls",
+    "VikingDB",
+    "VikingKey",
     "authority",
     "check_settings",
     "is_loopback",
@@ -138,6 +140,10 @@ class Tls(_Section, frozen=True, kw_only=True):
     key: str | None = None
     ca_cert: str | None = None
     """Whose certificates of clients are trusted."""
+    self_signed: str | None = None
+    """A folder for a certificate that is made, and for that of its authority, which clients are to trust."""
+    names: tuple[str, ...] = ()
+    """Names and addresses that the certificate is for, besides those of this machine."""
 
 
 class Cosdata(_Section, frozen=True, kw_only=True):
@@ -162,6 +168,43 @@ class Cosdata(_Section, frozen=True, kw_only=True):
     """List collections as a bare list, as Cosdata's own server does of late, and not within an object."""
 
 
+class VikingKey(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Let somebody in to VikingDB's protocol, by signatures or by an API key.
+
+    >>> VikingKey(access_key="AKLT", secret_key="secret")
+    VikingKey(access_key='AKLT', secret_key=***, session_token=None, api_key=None, collections=None, read_only=False)
+    """
+
+    secret: ClassVar[frozenset[str]] = frozenset({"secret_key", "session_token", "api_key"})
+
+    access_key: str | None = None
+    secret_key: str | None = None
+    """What requests of the access key are signed with."""
+    session_token: str | None = None
+    """What comes with the signatures of an access key that is lent for a time (STS)."""
+    api_key: str | None = None
+    collections: tuple[str, ...] | None = None
+    """All there is to see: collections, or ``PROJECT.COLLECTION`` of another project than ``default``."""
+    read_only: bool = False
+
+
+class VikingDB(_Section, frozen=True, kw_only=True):
+    """Set how VikingDB's protocol is spoken, and who is let in besides those who have the keys of the service.
+
+    >>> VikingDB(keys=(VikingKey(api_key="secret", read_only=True),)).keys[0].read_only
+    True
+    """
+
+    port: Port | None = None
+    """A port for VikingDB's paths alone, besides the one that all protocols share; 0 takes any free one."""
+    keys: tuple[VikingKey, ...] = ()
+    header_auth: bool = False
+    """Let in whoever sends ``X-Top-Account-Id``, which a gateway in front vouches for."""
+    clock_skew_secs: Positive = 900
+    """How far the date of a signature may be from now."""
+    max_request_size_mb: Positive = 32
+
+
 class Cluster(_Section, frozen=True, kw_only=True):
     """Say whether the server is one of a cluster, which it cannot be yet."""
 
@@ -179,6 +222,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     storage: Storage = Storage()
     tls: Tls = Tls()
     cosdata: Cosdata = Cosdata()
+    vikingdb: VikingDB = VikingDB()
     cluster: Cluster = Cluster()
     log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "OFF"] = "INFO"
 
@@ -224,6 +268,7 @@ def check_settings(settings: Settings) -> None:
     _check_ports(settings)
     _check_keys(service)
     _check_password(settings)
+    _check_viking_keys(settings)
     _check_exposure(service)
     _check_tls(settings)
 
@@ -234,6 +279,7 @@ def _check_ports(settings: Settings) -> None:
         ("service.http_port", service.http_port),
         ("service.grpc_port", service.grpc_port),
         ("cosdata.port", settings.cosdata.port),
+        ("vikingdb.port", settings.vikingdb.port),
     ):
         if port and taken.setdefault(port, name) != name:
             raise _wrong(name, f"is {port}, which {taken[port]} is too")
@@ -241,11 +287,7 @@ def _check_ports(settings: Settings) -> None:
 
 def _check_keys(service: Service) -> None:
     for name in ("api_key", "alt_api_key", "read_only_api_key"):
-        key = getattr(service, name) or ""
-        if key != key.strip() or any(ord(letter) < 32 or ord(letter) == 127 for letter in key):
-            raise _wrong(
-                f"service.{name}", "begins or ends with a space or contains control characters: no header carries it"
-            )
+        _check_key(f"service.{name}", getattr(service, name))
     if service.read_only_api_key and service.read_only_api_key in (service.api_key, service.alt_api_key):
         raise _wrong("service.read_only_api_key", "is also a key that may write")
     if service.jwt_rbac and not service.signing_keys:
@@ -255,6 +297,42 @@ def _check_keys(service: Service) -> None:
 def _check_password(settings: Settings) -> None:
     if settings.cosdata.password and settings.cosdata.password == settings.service.read_only_api_key:
         raise _wrong("cosdata.password", "is also service.read_only_api_key, which may not write")
+
+
+def _check_key(name: str, key: str | None) -> None:
+    key = key or ""
+    if key != key.strip() or any(ord(letter) < 32 or ord(letter) == 127 for letter in key):
+        raise _wrong(name, "begins or ends with a space or contains control characters: no header carries it")
+
+
+def _is_text(word: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
+def _check_viking_keys(settings: Settings) -> None:
+    service, taken = settings.service, dict[object, str]()
+    for name in ("api_key", "alt_api_key", "read_only_api_key"):
+        taken[getattr(service, name)] = f"service.{name}"
+    for number, key in enumerate(settings.vikingdb.keys):
+        place = f"vikingdb.keys[{number}]"
+        if not (key.access_key or key.api_key):
+            raise _wrong(place, "needs an access_key with its secret_key, or an api_key")
+        if bool(key.access_key) != bool(key.secret_key) or (key.session_token and not key.access_key):
+            raise _wrong(place, "needs access_key and secret_key together")
+        for name in ("access_key", "secret_key", "session_token", "api_key"):
+            _check_key(f"{place}.{name}", getattr(key, name))
+        if not _is_text(key.secret_key or ""):
+            raise _wrong(f"{place}.secret_key", "is no text: nothing can be signed with it")
+        for name in ("access_key", "api_key"):
+            given = getattr(key, name)
+            if given and taken.setdefault(given, place) != place:
+                raise _wrong(f"{place}.{name}", f"is one of {taken[given]} too")
+    if settings.vikingdb.header_auth and not (service.insecure or is_loopback(service.host)):
+        raise _wrong(
+            "vikingdb.header_auth",
+            f"lets in everybody who reaches {service.host}: set service.insecure if a gateway "
+            "in front decides who that is",
+        )
 
 
 def _check_exposure(service: Service) -> None:
@@ -273,10 +351,13 @@ def _check_exposure(service: Service) -> None:
 
 def _check_tls(settings: Settings) -> None:
     service, tls = settings.service, settings.tls
-    if service.enable_tls:
+    if tls.self_signed is not None:
+        if tls.cert or tls.key:
+            raise _wrong("tls.self_signed", "makes a certificate: leave tls.cert and tls.key out")
+    elif service.enable_tls:
         _require(tls, ("cert", "key"), "service.enable_tls")
     if service.verify_https_client_certificate:
-        if not service.enable_tls:
+        if not (service.enable_tls or tls.self_signed):
             raise _wrong("service.verify_https_client_certificate", "needs service.enable_tls")
         _require(tls, ("ca_cert",), "service.verify_https_client_certificate")
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from quiverdb.errors import InvalidInputError
-from quiverdb.server.settings import Settings, check_settings
+from quiverdb.server.settings import Settings, VikingKey, check_settings
 
 __all__ = ["FLAGS", "IGNORED", "load_settings"]
 
@@ -35,11 +35,13 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "port": "service.http_port",
         "grpc_port": "service.grpc_port",
         "cosdata_port": "cosdata.port",
+        "vikingdb_port": "vikingdb.port",
         "api_key": "service.api_key",
         "read_only_api_key": "service.read_only_api_key",
         "insecure": "service.insecure",
         "tls_cert": "tls.cert",
         "tls_key": "tls.key",
+        "tls_self_signed": "tls.self_signed",
         "recover_host": "storage.recover_hosts",
         "workers": "service.max_workers",
     }
@@ -253,12 +255,21 @@ def _converted(one: _Given) -> Any:
 
 
 def _of_text(value: str, expected: Any) -> Any:
-    """Read a list from commas, and from an empty text or ``none`` that there is to be no value."""
+    """Read a list from commas or JSON, and from an empty text or ``none`` that there is to be no value."""
     if expected == tuple[str, ...]:
         return _words(value.split(","))
+    if expected == tuple[VikingKey, ...]:
+        return _of_json(value)
     if value.lower() in ("", "null", "none") and str not in _alternatives(expected):
         return "null"
     return value
+
+
+def _of_json(value: str) -> Any:
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value  # which is then said to be none of what is expected
 
 
 def _words(parts: Iterable[str]) -> list[str]:

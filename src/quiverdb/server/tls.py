@@ -1,10 +1,13 @@
-"""Certificates: what REST and gRPC need to speak TLS, from the files that the settings name."""
+"""Certificates: what HTTP and gRPC need to speak TLS, from the files that the settings name."""
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from quiverdb.errors import InvalidInputError, MissingLibraryError
 from quiverdb.server.settings import Settings, Tls
@@ -12,7 +15,37 @@ from quiverdb.server.settings import Settings, Tls
 if TYPE_CHECKING:
     import grpc
 
-__all__ = ["grpc_credentials", "tls_context"]
+__all__ = ["grpc_credentials", "tls_context", "with_certificate"]
+
+_ALWAYS = ("localhost", "127.0.0.1", "::1")
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (addresses to listen on, which are nobody's name)
+
+
+def with_certificate(settings: Settings) -> Settings:
+    """Return settings that name a certificate, which is made if ``tls.self_signed`` asks for one.
+
+    Raises ``MissingLibraryError`` without the extra ``tls``, ``InvalidInputError`` if the folder cannot be written.
+
+    >>> with_certificate(Settings()) == Settings()
+    True
+    """
+    service, tls = settings.service, settings.tls
+    if tls.self_signed is None:
+        return settings
+    from quiverdb.server.certificates import CERT, KEY, certify
+
+    folder = Path(tls.self_signed)
+    names = (*_ALWAYS, socket.gethostname(), service.host, *tls.names)
+    try:
+        certify(folder, [name for name in dict.fromkeys(names) if name not in _ANYWHERE])
+    except OSError as error:
+        message = f"tls.self_signed: {folder} cannot be written: {error.strerror or error}"
+        raise InvalidInputError(message, field="tls.self_signed") from error
+    return msgspec.structs.replace(
+        settings,
+        service=msgspec.structs.replace(service, enable_tls=True),
+        tls=msgspec.structs.replace(tls, cert=str(folder / CERT), key=str(folder / KEY), self_signed=None),
+    )
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -43,9 +43,16 @@ STATUSES: dict[str, int] = {
     "OperationDenied": 403,
     "NotFound": 404,
     "InvalidAction": 404,
+    "MethodNotAllowed": 405,
+    "RequestTimeout": 408,
     "AlreadyExists": 409,
+    "RequestTooLarge": 413,
+    "UnsupportedEncoding": 415,
     "TooManyRequests": 429,
     "InternalError": 500,
+    "Unsupported": 501,
+    "ServiceUnavailable": 503,
+    "InsufficientStorage": 507,
 }
 """The HTTP status of each kind of code: of ``NotFound.VikingdbIndex`` that of ``NotFound``."""
 

@@ -93,7 +93,7 @@ class CosdataDialect(Dialect):
             self._core.calls.check_mode(route.name)
         return access
 
-    def failure(self, error: Exception, route: Route | None) -> Response:
+    def failure(self, error: Exception, route: Route | None, request: Request) -> Response:  # noqa: ARG002
         """Return the answer that tells of an error, in the form that its route has for them."""
         return failure(error, OPERATIONS.get(route.name) if route is not None else None)
 

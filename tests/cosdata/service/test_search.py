@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cosdata_interference import Interfering
 from cosdata_model import (
     METRICS,
     SMALLER_IS_NEARER,
@@ -22,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import served
 
-from quiverdb.cosdata.errors import ConflictError, NotFoundError
+from quiverdb.cosdata.errors import NotFoundError
 from quiverdb.cosdata.service.service import Service
 from quiverdb.database import Database
 from quiverdb.engine.database import EngineDatabase
@@ -437,28 +438,6 @@ def test_neighbors_of_nothing(database: Database) -> None:
 # Writers beside readers
 
 
-class Interfering:
-    """A database in which something is committed whenever a reader of versions looks at it."""
-
-    def __init__(self, database: Database, commit: Callable[[], None], times: int) -> None:
-        self.database = database
-        self.commit = commit
-        self.times = times
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self.database, name)
-        if name not in ("query", "facet", "scroll") or not self.times:
-            return method
-
-        def interfered(*arguments: Any) -> Any:
-            if self.times:
-                self.times -= 1
-                self.commit()
-            return method(*arguments)
-
-        return interfered
-
-
 @pytest.mark.parametrize("operation", QUERIES)
 def test_a_version_stays_the_same_while_others_write(memory: Database, operation: str) -> None:
     made = changed(memory)
@@ -478,11 +457,3 @@ def test_a_version_stays_the_same_while_others_write(memory: Database, operation
             got = disturbed.call(operation, {"collection": made.name, **QUERIES[operation], "version": version})
             assert got == expected
     assert expected_state
-
-
-def test_a_reader_gives_up_when_writers_never_pause(memory: Database) -> None:
-    made = changed(memory)
-    commit = lambda: made.upsert({"id": "again"})  # noqa: E731
-    disturbed = Service(Interfering(memory, commit, 10_000))  # type: ignore[arg-type]
-    with pytest.raises(ConflictError, match="without a pause"):
-        disturbed.call("search_text", {"collection": made.name, "query": "red", "version": max(made.versions)})

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from quiverdb.cosdata.errors import ConflictError, NotFoundError
+from quiverdb.cosdata.errors import NotFoundError
 from quiverdb.cosdata.operations import OPERATIONS, Arguments
+from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.fusion import fused
 from quiverdb.cosdata.service.layout import point_id
@@ -31,8 +32,9 @@ from quiverdb.cosdata.service.questions import (
     in_batch,
 )
 from quiverdb.cosdata.service.rankings import Result, ranked
+from quiverdb.cosdata.service.reading import of_the_present, of_version
 from quiverdb.cosdata.service.staging import read_id
-from quiverdb.cosdata.service.state import State, load_state
+from quiverdb.cosdata.service.state import State
 from quiverdb.database import Database
 from quiverdb.errors import NotFoundError as MissingError
 from quiverdb.model.query import PointRef
@@ -40,19 +42,17 @@ from quiverdb.model.query import PointRef
 __all__ = ["SEARCHES"]
 
 _NEIGHBORS = 10
-_ATTEMPTS = 50
-"""A reader of a version starts again when something was committed meanwhile, so often at most."""
 
 
-def _alone(operation: str, database: Database, state: State, arguments: Arguments) -> dict[str, Any]:
+def _alone(operation: str, context: Context, state: State, arguments: Arguments) -> dict[str, Any]:
     body, read = _body(operation, arguments), ALONE[operation]
-    [results] = _answered(database, state, body, lambda state: [read(state, body)])
+    [results] = _answered(context, state, body, lambda state: [read(state, body)])
     return {"results": results}
 
 
-def _batch(operation: str, database: Database, state: State, arguments: Arguments) -> dict[str, Any]:
+def _batch(operation: str, context: Context, state: State, arguments: Arguments) -> dict[str, Any]:
     body, batch = _body(operation, arguments), BATCHES[operation]
-    answers = _answered(database, state, body, lambda state: in_batch(state, body, batch))
+    answers = _answered(context, state, body, lambda state: in_batch(state, body, batch))
     return {"responses": [{"results": results} for results in answers]}
 
 
@@ -60,20 +60,13 @@ def _body(operation: str, arguments: Arguments) -> Body:
     return fields(arguments, ("collection", *OPERATIONS[operation].body))
 
 
-def _answered(
-    database: Database, state: State, body: Body, read: Callable[[State], list[Search]]
-) -> list[list[Result]]:
+def _answered(context: Context, state: State, body: Body, read: Callable[[State], list[Search]]) -> list[list[Result]]:
     """Answer searches about the present state, or about the version that the body names."""
     raw, version = flag(body, "return_raw_text"), body.get("version")
-    for _ in range(_ATTEMPTS):
-        answers = _results(database, state, read(state), state.at(version), raw=raw)
-        if version is None:
-            return answers
-        latest = load_state(database, state.name)
-        if latest.head == state.head:
-            return answers
-        state = latest
-    raise ConflictError(f"'{state.name}' is written to without a pause: ask again, or name the version and ask for it")
+    consistent = of_the_present if version is None else of_version
+    return consistent(
+        context, state, lambda state: _results(context.database, state, read(state), state.at(version), raw=raw)
+    )
 
 
 def _results(
@@ -88,12 +81,16 @@ def _results(
     ]
 
 
-def _neighbors(database: Database, state: State, arguments: Arguments) -> list[dict[str, Any]]:
+def _neighbors(context: Context, state: State, arguments: Arguments) -> list[dict[str, Any]]:
     """Return the vectors nearest to one, itself left out."""
     id = read_id(required(fields(arguments, ("collection", "id")), "id"))
-    question = dense_question(state, PointRef(point_id(id)), _NEIGHBORS)
+
+    def read(state: State) -> list[Result]:
+        question = dense_question(state, PointRef(point_id(id)), _NEIGHBORS)
+        return ranked(context.database, state, [question], None, raw=False)[0]
+
     try:
-        [results] = ranked(database, state, [question], None, raw=False)
+        results = of_the_present(context, state, read)
     except MissingError as error:
         if error.kind == "collection":
             raise
@@ -101,7 +98,7 @@ def _neighbors(database: Database, state: State, arguments: Arguments) -> list[d
     return [{"id": result["id"], "score": result["score"]} for result in results]
 
 
-SEARCHES: Mapping[str, Callable[[Database, State, Arguments], Any]] = {
+SEARCHES: Mapping[str, Callable[[Context, State, Arguments], Any]] = {
     **{operation: partial(_alone, operation) for operation in ALONE},
     **{operation: partial(_batch, operation) for operation in BATCHES},
     "vector_neighbors": _neighbors,

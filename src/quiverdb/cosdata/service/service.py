@@ -1,7 +1,7 @@
 """The service: carries out Cosdata's operations on a database.
 
 An operation goes to the function that its name stands for in a table, given the ``Context`` that all share and the
-state of the collection that is asked for. Searches are given the database alone.
+state of the collection that is asked for.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Service:
         search = SEARCHES.get(operation)
         if search is not None:
             state = self._state(operation, arguments, headless=arguments.get("version") is None)
-            return search(self.database, state, arguments)
+            return search(self._context, state, arguments)
         on_all = _ON_ALL.get(operation)
         if on_all is not None:
             return on_all(self._context, arguments)

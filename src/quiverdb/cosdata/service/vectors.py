@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import PAST, PAST_SPARSE, RAW, SPARSE, point_id
+from quiverdb.cosdata.service.reading import of_version
 from quiverdb.cosdata.service.revisions import past_at, payload_of, present_at, stored_vectors, walk
 from quiverdb.cosdata.service.staging import read_id
 from quiverdb.cosdata.service.state import State
@@ -19,6 +21,8 @@ from quiverdb.model.point import SparseVector
 from quiverdb.model.result import Record
 
 __all__ = ["VECTORS"]
+
+T = TypeVar("T")
 
 
 def _get(context: Context, state: State, arguments: Arguments) -> dict[str, Any]:
@@ -33,34 +37,60 @@ def _exists(context: Context, state: State, arguments: Arguments) -> bool:
 
 
 def _found(context: Context, state: State, arguments: Arguments, *, vectors: bool) -> Record | None:
-    """Return the point that holds a vector: present first, since a commit puts what it replaces among the past ones."""
-    id = read_id(required(arguments, "id"))
-    number = state.at(arguments.get("version"))
-    names = stored_vectors(state) if vectors else False
-    records = context.database.retrieve(state.name, [point_id(id)], with_vectors=names)
-    if number is None:
-        return records[0] if records else None
-    if records and payload_of(records[0])["born"] <= number:
-        return records[0]
-    where = past_at(number, MatchValue(f"{PAST}.id", id))
-    pages = walk(context.database, state.name, where, stored_vectors(state, past=True) if vectors else ())
-    return next((record for page in pages for record in page), None)
+    """Return the point that holds a vector, if there is one."""
+    id, database = read_id(required(arguments, "id")), context.database
+
+    def present(state: State) -> Record | None:
+        names = stored_vectors(state) if vectors else False
+        return next(iter(database.retrieve(state.name, [point_id(id)], with_vectors=names)), None)
+
+    def at(state: State, number: int) -> Record | None:
+        record = present(state)
+        if record is not None and payload_of(record)["born"] <= number:
+            return record
+        names = stored_vectors(state, past=True) if vectors else ()
+        pages = walk(database, state.name, past_at(number, MatchValue(f"{PAST}.id", id)), names)
+        return next((record for page in pages for record in page), None)
+
+    return _read(context, state, arguments, present, at)
 
 
 def _find(context: Context, state: State, arguments: Arguments) -> list[dict[str, Any]]:
-    document_id = read_id(required(arguments, "document_id"))
-    number = state.at(arguments.get("version"))
-    found: dict[str, Record] = {}
-    present = MatchValue("document_id", document_id)
-    filters = [(Filter(must=(present,)) if number is None else present_at(number, present), stored_vectors(state))]
-    if number is not None:
-        past = past_at(number, MatchValue(f"{PAST}.document_id", document_id))
-        filters.append((past, stored_vectors(state, past=True)))
-    for where, names in filters:
-        for page in walk(context.database, state.name, where, names):
-            for record in page:
-                found.setdefault(payload_of(record)["id"], record)
-    return [_shown(found[id]) for id in sorted(found)]
+    document_id, database = read_id(required(arguments, "document_id")), context.database
+    is_now, was_then = MatchValue("document_id", document_id), MatchValue(f"{PAST}.document_id", document_id)
+
+    def having(state: State, where: Filter, *, past: bool = False) -> list[Record]:
+        pages = walk(database, state.name, where, stored_vectors(state, past=past))
+        return [record for page in pages for record in page]
+
+    def present(state: State) -> list[Record]:
+        return having(state, Filter(must=(is_now,)))
+
+    def at(state: State, number: int) -> list[Record]:
+        still = having(state, present_at(number, is_now))
+        return still + having(state, past_at(number, was_then), past=True)
+
+    found = [_shown(record) for record in _read(context, state, arguments, present, at)]
+    return sorted(found, key=lambda vector: vector["id"])
+
+
+def _read(
+    context: Context,
+    state: State,
+    arguments: Arguments,
+    present: Callable[[State], T],
+    at: Callable[[State, int], T],
+) -> T:
+    """Return what is read of the present state, or of the version that is asked for."""
+    version = arguments.get("version")
+    if version is None:
+        return present(state)
+
+    def read(state: State) -> T:
+        number = state.at(version)
+        return present(state) if number is None else at(state, number)
+
+    return of_version(context, state, read)
 
 
 def _shown(record: Record) -> dict[str, Any]:

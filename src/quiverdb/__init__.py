@@ -1,4 +1,4 @@
-"""QuiverDB: a vector database in a Python process that speaks the Qdrant API."""
+"""QuiverDB: a vector database in a Python process that speaks the APIs of Qdrant, Cosdata and VikingDB."""
 
 from __future__ import annotations
 

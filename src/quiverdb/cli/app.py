@@ -16,7 +16,7 @@ from quiverdb.cli.vikingdb import vikingdb_app
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="A vector database in a Python process that speaks the Qdrant API.",
+    help="A vector database in a Python process that speaks the APIs of Qdrant, Cosdata and VikingDB.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cosdata_interference import Interfering
 from cosdata_world import World, contents, creation
 from loopback import Gateway
 
@@ -347,6 +348,34 @@ def test_the_journal_keeps_changes_as_they_are(world: World, monkeypatch: pytest
 
 
 # Readers
+
+
+def test_readers_wait_for_recovery() -> None:
+    world = World("memory", "a")
+    world.service.call("create_collection", creation("b"))
+    world.ask("commit_together", transactions=stage(world, ("a", "b"), 1))
+    made = stage(world, ("a", "b"), 2)
+    with pytest.MonkeyPatch.context() as patch:
+        Fault(world, 3, "before", DeadError(), patch)
+        with pytest.raises(DeadError):
+            world.ask("commit_together", transactions=made)
+    seen: list[list[float]] = []
+
+    def read() -> None:
+        seen.extend(world.ask("get_vector", collection=name, id="old")["dense_values"] for name in ("a", "b"))
+
+    reader = threading.Thread(target=read)
+
+    def meanwhile() -> None:
+        if threading.current_thread() is threading.main_thread() and not reader.ident:
+            reader.start()
+            reader.join(0.3)
+
+    world.service = Service(Interfering(world.database, meanwhile, 1000))  # type: ignore[arg-type]
+    world.ask("get_collection")
+    reader.join()
+    assert seen == [[2.0] * 3, [2.0] * 3]
+    world.close()
 
 
 @pytest.mark.parametrize("kind", ["memory", "remote"])

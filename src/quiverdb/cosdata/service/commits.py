@@ -96,29 +96,26 @@ def commit(
                 _commit(context, state, changes)
             journal.remove(context.database, name)
         except Exception as error:
-            context.unfinished = True
+            context.leave()
             told = "the commit is decided and will be finished before the next operation"
             raise ServerError(f"{told}: {error}") from error
         except BaseException:
-            context.unfinished = True
+            context.leave()
             raise
 
 
 def recover(context: Context) -> None:
-    """Carry out what the journal holds and nobody else is carrying out."""
+    """Carry out what the journal holds and nobody else is carrying out; return when that is done, by whomever."""
     with context.recovery:
-        if not context.unfinished:
+        left = context.left
+        if context.finished == left:
             return
-        context.unfinished = False
-        try:
-            for entry, parts in journal.entries(context.database):
-                with context.locked([part.uid for part in parts]), context.gate.closed([part.uid for part in parts]):
-                    for part in parts:
-                        _finish(context, part)
-                    journal.remove(context.database, entry)
-        except BaseException:
-            context.unfinished = True
-            raise
+        for entry, parts in journal.entries(context.database):
+            with context.locked([part.uid for part in parts]), context.gate.closed([part.uid for part in parts]):
+                for part in parts:
+                    _finish(context, part)
+                journal.remove(context.database, entry)
+        context.finished = left
 
 
 def _finish(context: Context, part: Part) -> None:

@@ -60,14 +60,26 @@ class Context:
         self.gate = Gate()
         self.recovery = threading.Lock()
         """Held by whoever carries out what the journal holds."""
-        self.unfinished = True
-        """Whether the journal may hold commits that nobody is carrying out, as it may at the beginning."""
+        self.left = 1
+        """How often commits were left in the journal that nobody carries out; some may be there at the beginning."""
+        self.finished = 0
+        """How often they were when all that the journal held was last carried out."""
         self.atomic = not isinstance(database, RemoteDatabase)
         """Whether the database applies a write as a whole whatever happens."""
         self.unloaded: set[str] = set()
         """The collections that were unloaded."""
         self._locks: dict[str, threading.RLock] = {}
         self._mutex = threading.Lock()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the journal may hold commits that are not carried out."""
+        return self.finished < self.left
+
+    def leave(self) -> None:
+        """Note that a commit is left in the journal."""
+        with self._mutex:
+            self.left += 1
 
     @contextmanager
     def locked(self, uids: Collection[str]) -> Iterator[None]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from quiverdb.cosdata.errors import ConflictError
 from quiverdb.cosdata.service.commits import changing, current
 from quiverdb.cosdata.service.context import Context
-from quiverdb.cosdata.service.state import State
+from quiverdb.cosdata.service.state import State, load_state
 from quiverdb.errors import InvalidInputError
 from quiverdb.errors import NotFoundError as MissingError
 
@@ -32,10 +32,9 @@ def of_version(context: Context, state: State, read: Callable[[State], T]) -> T:
             if attempt >= _UNGUARDED:
                 [state] = guard.enter_context(changing(context, [state]))
             found = read(state)
-            latest = current(context, state.name)
-        if latest == state:
-            return found
-        state = latest
+            if load_state(context.database, state.name) == state:
+                return found
+        state = current(context, state.name)
     raise ConflictError(f"'{state.name}' is written to without a pause by another process: ask again")
 
 

@@ -81,7 +81,7 @@ def no_collection(name: str) -> VikingVectorException:
 def _read(database: Database, name: str) -> Schema | None:
     """Return the schema of a collection in the database, None if there is none or it is not one of VikingDB."""
     try:
-        metadata = database.info(name).spec.metadata
+        metadata = database.spec(name).metadata
     except NotFoundError:
         return None
     if not metadata or MARK not in metadata:

@@ -50,7 +50,7 @@ def test_collections(tmp_path):
         assert database.collection_names() == ["b"]
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..", "a\\b", "x" * 256, "a\0", 'a"', "a\n", None, 7])
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a\\b", "x" * 256, "a\0", 'a"', "a\n", "a\ud800", None, 7])
 def test_bad_names(name):
     with EngineDatabase.open(":memory:") as database, pytest.raises(InvalidInputError):
         database.create_collection(name, SPEC)

@@ -258,7 +258,7 @@ def test_closing(database: Gateway) -> None:
 
 def test_wrong_names_do_not_reach_the_server(database: Gateway) -> None:
     database.loopback.asked.clear()
-    for name in ("", ".."):
+    for name in ("", "..", "a\ud800"):
         with pytest.raises(InvalidInputError):
             database.count(name)
 

@@ -59,7 +59,7 @@ _LIMITS_FROM_ZERO = (
     "filter_max_conditions", "condition_max_size", "max_payload_index_count",
 )  # fmt: skip
 
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\ud800-\udfff]')
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAN_OR_INFINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]|\xca[\x7f\xff][\x80-\xff]")
 _encode = msgspec.msgpack.Encoder().encode

@@ -82,7 +82,10 @@ def _step(name: str, value: Any) -> str:
     text = str(value)
     if text in ("", ".", ".."):
         raise InvalidInputError(f"{name} can't be {text!r}", field=name)
-    return quote(text, safe="")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(f"{name} {text!r} is not allowed: {error.reason}", field=name) from error
 
 
 def _text(value: Any) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from cosdata_world import World, creation
 
 from quiverdb.cosdata.errors import ConflictError, NotFoundError, ServerError, ValidationError
-from quiverdb.cosdata.service.layout import JOURNAL
+from quiverdb.cosdata.service.layout import DENSE, HEAD, JOURNAL, MARK, RAW
 from quiverdb.cosdata.service.service import Service
 from quiverdb.database import AliasChange
 from quiverdb.engine.database import EngineDatabase
 from quiverdb.errors import ClosedError, StorageError, UnsupportedError
-from quiverdb.model.collection import CollectionSpec, Distance, VectorSpec
+from quiverdb.model.collection import CollectionPatch, CollectionSpec, Distance, VectorSpec
+from quiverdb.model.point import DenseColumn, Points
+from quiverdb.model.write import OverwritePayload, Upsert
 
 SCHEMA = {
     "fields": [{"name": "lang", "values": ["de", "en"]}],
@@ -94,6 +97,8 @@ def test_what_need_not_be_said(world: World) -> None:
         ({"name": ""}, "name"),
         ({"name": 5}, "name of a collection is a string"),
         ({"name": JOURNAL}, "name of a collection is a string other than"),
+        ({"name": "loaded"}, "name of a collection is a string other than"),
+        ({"name": "a\ud800"}, "not allowed|surrogates"),
         ({"name": "x" * 300}, "at most 255"),
         ({"dense_vector": None}, "missing field `dense_vector`"),
         ({"dense_vector": {"enabled": True}}, "missing field `dimension`"),
@@ -197,6 +202,42 @@ def test_collections_of_other_apis_are_not_seen_and_not_touched(world: World) ->
     with pytest.raises(ConflictError):
         world.service.call("create_collection", creation("foreign"))
     assert world.database.has_collection("foreign")
+
+
+@pytest.mark.parametrize("spoilt", ["head", "settings"])
+def test_a_collection_that_another_api_spoilt_does_not_hide_others(spoilt: str) -> None:
+    with EngineDatabase.open(":memory:") as database:
+        service = Service(database)
+        for name in ("bad", "good"):
+            service.call("create_collection", creation(name))
+            service.call("stream_upsert", {"collection": name, "vectors": [{"id": "a", "values": [1, 2, 3]}]})
+        if spoilt == "head":
+            database.write("bad", [OverwritePayload((HEAD,), {"x": 1})])
+        else:
+            database.update_collection("bad", CollectionPatch(metadata={MARK: {"x": 1}}))
+        for operation in ("get_collection", "list_versions", "list_indexes", "delete_collection"):
+            with pytest.raises(ServerError, match="'bad' was changed by another API"):
+                service.call(operation, {"collection": "bad"})
+        assert [one["name"] for one in service.call("list_collections", {})["collections"]] == ["good"]
+        assert service.call("loaded_collections", {}) == ["good"]
+
+
+def test_points_of_another_api_are_passed_over() -> None:
+    with EngineDatabase.open(":memory:") as database:
+        service = Service(database)
+        service.call("create_collection", creation("docs"))
+        docs = {"collection": "docs"}
+        service.call("create_dense_index", docs)
+        row = DenseColumn(np.ones((1, 3), np.float32))
+        database.write("docs", [Upsert(Points([7], {RAW: row, DENSE: row}, [{"document_id": "d"}]))])
+        service.call("stream_upsert", {**docs, "vectors": [{"id": "a", "values": [1, 2, 3], "document_id": "d"}]})
+        search = {**docs, "query_vector": [1, 1, 1]}
+        for version in (None, service.call("create_version", docs)["version_number"]):
+            at = {} if version is None else {"version": version}
+            assert [hit["id"] for hit in service.call("search_dense", search | at)["results"]] == ["a"]
+            found = service.call("find_vectors", {**docs, "document_id": "d", **at})
+            assert [vector["id"] for vector in found] == ["a"]
+        assert service.call("vector_neighbors", {**docs, "id": "a"}) == []
 
 
 def test_an_alias_serves_as_a_name(world: World) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quiverdb.cosdata.errors import ValidationError
-from quiverdb.cosdata.service.filters import check_metadata, check_schema, field_indexes, filter_of
+from quiverdb.cosdata.service.filters import check_schema, field_indexes, filter_of, read_metadata
 from quiverdb.engine.filter.evaluate import holds
 from quiverdb.model.filter import Filter
 
@@ -54,7 +54,7 @@ metadata_values = st.fixed_dictionaries(
 
 @given(filters, metadata_values)
 def test_filters_mean_what_they_say(given: dict[str, Any], metadata: dict[str, Any]) -> None:
-    check_metadata(SCHEMA, metadata)
+    read_metadata(SCHEMA, metadata)
     expected = obvious(given, metadata)
     present, past = filter_of(SCHEMA, given), filter_of(SCHEMA, given, past=True)
     assert isinstance(present, Filter)
@@ -169,13 +169,13 @@ def test_wrong_schemas(schema: Any) -> None:
 def test_metadata_is_flat(metadata: Any) -> None:
     for schema in (None, SCHEMA):
         with pytest.raises(ValidationError, match="metadata"):
-            check_metadata(schema, metadata)
+            read_metadata(schema, metadata)
 
 
 def test_metadata_has_the_values_of_its_schema() -> None:
     metadata = {"lang": "fr", "n": 2**31 - 1, "m": -(2**31)}
-    check_metadata(None, metadata)
+    read_metadata(None, metadata)
     with pytest.raises(ValidationError, match="Invalid value 'fr' for field lang: it has 'de', 'en', '1'"):
-        check_metadata(SCHEMA, metadata)
+        read_metadata(SCHEMA, metadata)
     with pytest.raises(ValidationError, match="Invalid value 1 for field lang"):
-        check_metadata(SCHEMA, {"lang": 1})
+        read_metadata(SCHEMA, {"lang": 1})

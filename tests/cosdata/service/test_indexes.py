@@ -149,14 +149,17 @@ def test_quantization(world: World, data_type: str, codes: Any, datatype: Any) -
         ("dense", {"index": {"type": "hnsw", "properties": 5}}, "`properties` of an index"),
         ("dense", {"index": {"type": "hnsw", "properties": {"ef_search": -1}}}, "`ef_search` is an integer"),
         ("dense", {"index": {"type": "hnsw", "properties": {"ef_search": 1.5}}}, "`ef_search` is an integer"),
-        ("dense", {"index": {"type": "hnsw", "properties": {"ef_construction": 1}}}, "ef_construct"),
-        ("dense", {"index": {"type": "hnsw", "properties": {"neighbors_count": 20_000}}}, "m must be"),
+        ("dense", {"index": {"type": "hnsw", "properties": {"ef_construction": 10**7}}}, "`ef_construction` is"),
+        ("dense", {"index": {"type": "hnsw", "properties": {"neighbors_count": 10_001}}}, "`neighbors_count` is"),
+        ("dense", {"index": {"type": "hnsw", "properties": {"level_0_neighbors_count": 20_001}}}, "`level_0_neigh"),
         ("sparse", {"quantization": 5}, "`quantization` is one of"),
         ("sparse", {"quantization": "64"}, "`quantization` is an integer"),
         ("sparse", {"sample_threshold": True}, "`sample_threshold` is an integer"),
         ("tf_idf", {"k1": -1}, "`k1` is a number"),
         ("tf_idf", {"k1": "1"}, "`k1` is a number"),
         ("tf_idf", {"k1": float("nan")}, "`k1` is a number"),
+        ("tf_idf", {"k1": 1e300}, "`k1` is a number"),
+        ("tf_idf", {"k1": 10**400}, "`k1` is a number"),
         ("tf_idf", {"b": 1.5}, "`b` is a number"),
     ],
 )
@@ -168,6 +171,23 @@ def test_wrong_requests_create_nothing(world: World, kind: str, arguments: dict[
     assert caught.value.status == 400
     assert contents(world.database) == before
     world.ask(f"create_{kind}_index")
+
+
+@pytest.mark.parametrize("number", [0, 1, 10_000])
+def test_graphs_of_any_size(world: World, number: int) -> None:
+    names = (
+        "num_layers",
+        "max_cache_size",
+        "ef_construction",
+        "ef_search",
+        "neighbors_count",
+        "level_0_neighbors_count",
+    )
+    properties = dict.fromkeys(names, number)
+    world.ask("create_dense_index", index={"type": "hnsw", "properties": properties})
+    world.stream([{"id": id, "values": [number, 2, 3]} for id in "ab"])
+    assert len(world.ask("search_dense", query_vector=[1, 2, 3])["results"]) == 2
+    assert world.ask("list_indexes")["indexes"][0]["params"] == properties
 
 
 def test_one_index_of_each_type(world: World) -> None:

@@ -102,6 +102,14 @@ def test_arrays_that_change_later_do_not_change_what_was_staged(world: World) ->
     world.ask("stream_delete", id="a")
 
 
+def test_metadata_may_hold_numbers_and_texts_of_numpy(world: World) -> None:
+    metadata = {"n": np.int64(3), np.str_("word"): np.str_("two"), "big": np.uint32(7)}
+    world.ask("stream_upsert", vectors=[{"id": "a", "metadata": metadata}])
+    found = world.ask("get_vector", id="a")["metadata"]
+    assert found == {"n": 3, "word": "two", "big": 7}
+    assert {*map(type, [*found, *found.values()])} == {str, int}
+
+
 BAD: list[tuple[Any, str]] = [
     ({"id": "a", "dense_values": [1.0, 2.0]}, "Expected dimension of dense vector to be 3, found 2"),
     ({"id": "a", "dense_values": []}, "found 0"),
@@ -127,6 +135,10 @@ BAD: list[tuple[Any, str]] = [
     ({"id": "a", "metadata": {"k": True}}, "strings or integers"),
     ({"id": "a", "metadata": {"k": None}}, "strings or integers"),
     ({"id": "a", "metadata": {"k": ["v"]}}, "strings or integers"),
+    ({"id": "a", "metadata": {"k": np.bool_(True)}}, "strings or integers"),
+    ({"id": "a", "metadata": {"k": np.float64(1)}}, "strings or integers"),
+    ({"id": "a", "metadata": {"k": np.array([1])}}, "strings or integers"),
+    ({"id": "a", "metadata": {1: "v"}}, "strings or integers"),
     ({"id": "a", "metadata": {"k": 2**31}}, "32 bits"),
     ({"id": "a", "metadata": {"k": "\udfff"}}, "UTF-8"),
     ({"id": "a", "metadata": ["k"]}, "metadata is an object"),

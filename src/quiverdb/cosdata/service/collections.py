@@ -17,7 +17,7 @@ from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.filters import check_schema, field_indexes
 from quiverdb.cosdata.service.layout import JOURNAL, MARK, PAST, PAST_SPARSE, RAW, SPARSE, Settings
-from quiverdb.cosdata.service.state import State
+from quiverdb.cosdata.service.state import SpoiltError, State
 from quiverdb.cosdata.service.transactions import rfc3339
 from quiverdb.model.collection import (
     CollectionSpec,
@@ -33,6 +33,8 @@ from quiverdb.model.write import CreateFieldIndex
 __all__ = ["COLLECTIONS", "create_collection", "list_collections", "loaded_collections"]
 
 _LARGEST = 65535
+_TAKEN = (JOURNAL, "loaded")
+"""Names that collections cannot have: requests for the last would be for the list of those that are loaded."""
 _FIELDS = {"document_id": FieldIndex(FieldType.KEYWORD)}
 _SERVER_FIELDS = {
     f"{PAST}.document_id": FieldIndex(FieldType.KEYWORD),
@@ -48,8 +50,8 @@ _CONFIG = ("max_vectors", "replication_factor")
 def create_collection(context: Context, arguments: Arguments) -> dict[str, Any]:
     """Create a collection; raises ``ConflictError`` if the name is taken."""
     name = required(arguments, "name")
-    if not isinstance(name, str) or name == JOURNAL:
-        raise ValidationError(f"the name of a collection is a string other than {JOURNAL!r}, got {short(name)}")
+    if not isinstance(name, str) or name in _TAKEN:
+        raise ValidationError(f"the name of a collection is a string other than {_TAKEN}, got {short(name)}")
     settings = _settings(arguments)
     raw = VectorSpec(settings.dimension, Distance.DOT, hnsw=HnswSpec(m=0))
     spec = CollectionSpec(
@@ -127,8 +129,8 @@ def _states(context: Context) -> list[State]:
     for name in context.database.collection_names():
         try:
             found.append(current(context, name))
-        except NotFoundError:
-            continue  # of another API, or deleted since
+        except (NotFoundError, SpoiltError):
+            continue  # of another API, or spoilt by one, or deleted since
     return found
 
 

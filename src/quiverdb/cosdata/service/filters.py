@@ -13,6 +13,7 @@ holds for all vectors that ``Equal`` does not hold for, those without the field 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 from quiverdb.cosdata.errors import ValidationError
@@ -21,7 +22,7 @@ from quiverdb.engine.filter.paths import quoted
 from quiverdb.model.collection import FieldIndex, FieldType
 from quiverdb.model.filter import Condition, Filter, MatchValue
 
-__all__ = ["check_metadata", "check_schema", "field_indexes", "filter_of"]
+__all__ = ["check_schema", "field_indexes", "filter_of", "read_metadata"]
 
 _INT32 = range(-(2**31), 2**31)
 _SHAPES = '{"Is": P}, {"And": [P, ...]} or {"Or": [P, ...]}'
@@ -45,22 +46,27 @@ def check_schema(schema: Any) -> None:
         _check_supported(condition, names)
 
 
-def check_metadata(schema: Mapping[str, Any] | None, metadata: Any) -> None:
-    """Raise ``ValidationError`` for metadata that is not flat, or has a value that its field does not list.
+def read_metadata(schema: Mapping[str, Any] | None, metadata: Any) -> dict[str, str | int]:
+    """Return metadata; raises ``ValidationError`` if it is not flat, or has a value that its field does not list.
 
     Fields that the schema does not name are kept, and cannot be filtered by.
 
-    >>> check_metadata(None, {"lang": "de", "year": 2025})
+    >>> read_metadata(None, {"lang": "de", "year": 2025})
+    {'lang': 'de', 'year': 2025}
     """
     if not isinstance(metadata, Mapping):
         raise ValidationError(f"metadata is an object of strings and integers, got {metadata!r}")
     known = _values_by_field(schema)
-    for name, value in metadata.items():
-        if type(name) is not str or not _is_value(value):
-            found = f"{name!r}: {value!r}"
+    read: dict[str, str | int] = {}
+    for name, given in metadata.items():
+        value = _plain(given)
+        if not isinstance(name, str) or not _is_value(value):
+            found = f"{name!r}: {given!r}"
             raise ValidationError(f"values of metadata are strings or integers of 32 bits, got {found}")
         if name in known and value not in known[name]:
             raise ValidationError(f"Invalid value {value!r} for field {name}: {_choices(known[name])}")
+        read[str.__str__(name)] = value
+    return read
 
 
 def filter_of(schema: Mapping[str, Any] | None, given: Any, *, past: bool = False) -> Filter | None:
@@ -112,7 +118,7 @@ def _values_by_field(schema: Mapping[str, Any] | None) -> dict[str, list[Any]]:
 def _condition(known: Mapping[str, list[Any]], predicate: Any, *, past: bool) -> Condition:
     if not isinstance(predicate, Mapping) or set(predicate) != _PREDICATE:
         raise _bad_filter(f'P is {{"field_name", "field_value", "operator"}}, got {predicate!r}')
-    name, value, operator = (predicate[key] for key in ("field_name", "field_value", "operator"))
+    name, value, operator = (_plain(predicate[key]) for key in ("field_name", "field_value", "operator"))
     if type(name) is not str or name not in known:
         raise _bad_filter(f"the metadata_schema has no field {name!r}; {_choices(list(known))}")
     if not _is_value(value) or value not in known[name]:
@@ -151,6 +157,15 @@ def _is_list(value: Any) -> bool:
 
 def _is_value(value: Any) -> bool:
     return type(value) is str or (type(value) is int and value in _INT32)
+
+
+def _plain(value: Any) -> Any:
+    """Return a string or an integer of another type, such as numpy's, as one of Python's; others stay what they are."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return value
 
 
 def _choices(values: list[Any]) -> str:

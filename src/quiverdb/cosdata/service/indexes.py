@@ -36,6 +36,7 @@ from quiverdb.cosdata.service.layout import (
 )
 from quiverdb.cosdata.service.revisions import walk
 from quiverdb.cosdata.service.state import State
+from quiverdb.cosdata.service.values import finite
 from quiverdb.database import Database
 from quiverdb.model.collection import (
     Binary,
@@ -75,7 +76,19 @@ _CODES: Mapping[str, tuple[Quantization | None, Datatype | None]] = {
     "f32": (None, None),
 }
 """By the data type of a scalar quantization."""
-_GRAPH = ("num_layers", "max_cache_size", "ef_construction", "ef_search", "neighbors_count", "level_0_neighbors_count")
+_MOST = (1 << 32) - 1
+_GRAPH = {
+    "num_layers": _MOST,
+    "max_cache_size": _MOST,
+    "ef_construction": 1_000_000,
+    "ef_search": _MOST,
+    "neighbors_count": 10_000,
+    "level_0_neighbors_count": 20_000,
+}
+"""The numbers that describe a graph, and how large they may be."""
+_LEAST_CONSTRUCTION = 4
+"""No graph is built with less."""
+_MOST_K1 = 1e6
 _BUCKETS = (16, 32, 64, 128, 256)
 _WORDS = FieldIndex(FieldType.TEXT, tokenizer="whitespace", lowercase=False)
 _TEXT_FIELDS = {
@@ -114,7 +127,7 @@ def _create_sparse(context: Context, state: State, arguments: Arguments) -> dict
 def _create_text(context: Context, state: State, arguments: Arguments) -> dict[str, str]:
     index = TextIndex(
         _integer(arguments, "sample_threshold", TextIndex().sample_threshold),
-        _number(arguments, "k1", TextIndex().k1, math.inf),
+        _number(arguments, "k1", TextIndex().k1, _MOST_K1),
         _number(arguments, "b", TextIndex().b, 1.0),
     )
     with changing(context, [state]) as [state]:
@@ -199,7 +212,7 @@ def _spec(dimension: int, index: DenseIndex) -> tuple[VectorSpec, VectorPatch]:
     properties = index.quantization.get("properties") or {}
     codes, datatype = _CODES[properties.get("data_type", "f32")]
     links = max(index.neighbors_count, math.ceil(index.level_0_neighbors_count / 2))
-    graph = HnswSpec(m=links, ef_construct=index.ef_construction)
+    graph = HnswSpec(m=links, ef_construct=max(index.ef_construction, _LEAST_CONSTRUCTION))
     return VectorSpec(dimension, _METRICS[index.metric][0], datatype), VectorPatch(hnsw=graph, quantization=codes)
 
 
@@ -217,7 +230,7 @@ def _dense_index(arguments: Arguments) -> DenseIndex:
     if not isinstance(properties, Mapping):
         raise ValidationError(f"`properties` of an index is an object, got {short(properties)}")
     default = DenseIndex(metric)
-    graph = {name: _integer(properties, name, getattr(default, name)) for name in _GRAPH}
+    graph = {name: _integer(properties, name, getattr(default, name), most) for name, most in _GRAPH.items()}
     return msgspec.structs.replace(default, quantization=_quantization(arguments.get("quantization")), **graph)
 
 
@@ -243,26 +256,22 @@ def _quantization(given: Any) -> Mapping[str, Any]:
 def _check_range(given: Any) -> None:
     if given is None:
         return
-    if not isinstance(given, Mapping) or not all(_is_number(given.get(end)) for end in ("min", "max")):
+    if not isinstance(given, Mapping) or any(finite(given.get(end)) is None for end in ("min", "max")):
         raise ValidationError(f'`range` is {{"min": number, "max": number}}, got {short(given)}')
 
 
-def _integer(given: Mapping[str, Any], name: str, default: int) -> int:
+def _integer(given: Mapping[str, Any], name: str, default: int, most: int = _MOST) -> int:
     value = default if given.get(name) is None else given[name]
-    if type(value) is not int or not 0 <= value < 1 << 32:
-        raise ValidationError(f"`{name}` is an integer from 0 to 2^32-1, got {short(value)}")
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValidationError(f"`{name}` is an integer from 0 to {most}, got {short(value)}")
     return value
 
 
 def _number(given: Mapping[str, Any], name: str, default: float, most: float) -> float:
-    value = default if given.get(name) is None else given[name]
-    if not _is_number(value) or not 0 <= value <= most:
-        raise ValidationError(f"`{name}` is a number from 0 to {most}, got {short(value)}")
-    return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    value = finite(default if given.get(name) is None else given[name])
+    if value is None or not 0 <= value <= most:
+        raise ValidationError(f"`{name}` is a number from 0 to {most:g}, got {short(given[name])}")
+    return value
 
 
 # What there is

@@ -5,6 +5,7 @@ A body is a mapping without nulls; ``fields`` makes it. A search asks one questi
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -20,7 +21,7 @@ from quiverdb.cosdata.service.layout import DENSE, PAST_DENSE, PAST_SPARSE, PAST
 from quiverdb.cosdata.service.rankings import Question
 from quiverdb.cosdata.service.state import State
 from quiverdb.cosdata.service.text import tokens_of
-from quiverdb.cosdata.service.values import dense_values, sparse_terms
+from quiverdb.cosdata.service.values import dense_values, finite, sparse_terms
 from quiverdb.model.point import FloatArray
 from quiverdb.model.query import Nearest, PointRef, SearchParams, Text
 
@@ -120,7 +121,7 @@ def _text(state: State, body: Body) -> Search:
 def _hybrid(state: State, body: Body) -> Search:
     _check_threshold(body, "sparse_early_terminate_threshold")
     top_k, constant = _top_k(body), _number(body, "fusion_constant_k", _CONSTANT)
-    if constant <= 0:
+    if constant <= 0 or math.isinf(1 / constant):
         raise ValidationError(f"fusion_constant_k must be greater than 0, got {constant}")
     asked = [name for name in _HYBRID if name in body]
     if len(asked) < 2:
@@ -167,10 +168,10 @@ def _top_k(body: Body) -> int:
 
 
 def _number(body: Body, name: str, default: float) -> float:
-    value = body.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
-        raise ValidationError(f"{name} must be a finite number, got {short(value)}")
-    return float(value)
+    value = finite(body.get(name, default))
+    if value is None:
+        raise ValidationError(f"{name} must be a finite number, got {short(body[name])}")
+    return value
 
 
 def _check_threshold(body: Body, name: str) -> None:

@@ -95,9 +95,9 @@ def _query(question: Question, using: str, filter: Filter | None, fields: tuple[
 def _joined(hits: Sequence[Sequence[Hit]]) -> _Found:
     """Return the hits among present points, and those among past ones, if they were asked for.
 
-    A point may become a past one between two queries: it counts once.
+    A point may become a past one between two queries: it counts once. Those of other APIs have no id, and do not count.
     """
-    found = [(hit.payload or {}, hit.score) for some in hits[:1] for hit in some]
+    found = [(hit.payload, hit.score) for some in hits[:1] for hit in some if hit.payload and "id" in hit.payload]
     if len(hits) > 1:
         seen = {payload["id"] for payload, _ in found}
         past = [((hit.payload or {})[PAST], hit.score) for hit in hits[1]]

@@ -21,7 +21,7 @@ import numpy as np
 
 from quiverdb.cosdata.errors import ValidationError
 from quiverdb.cosdata.service.changes import Batch
-from quiverdb.cosdata.service.filters import check_metadata
+from quiverdb.cosdata.service.filters import read_metadata
 from quiverdb.cosdata.service.layout import TOKENS, DenseIndex, Settings
 from quiverdb.cosdata.service.text import tokens_of
 from quiverdb.cosdata.service.values import dense_values, sparse_terms, sparse_values
@@ -95,10 +95,9 @@ def _payload(settings: Settings, id: str, vector: Mapping[str, Any]) -> Payload:
         payload["document_id"] = read_id(document_id)
     metadata = vector.get("metadata")
     if metadata is not None:
-        check_metadata(settings.metadata_schema, metadata)
-        if not _encodable("".join(map(str, (*metadata, *metadata.values())))):
+        payload["metadata"] = read = read_metadata(settings.metadata_schema, metadata)
+        if not _encodable("".join(map(str, (*read, *read.values())))):
             raise ValidationError("metadata has characters that UTF-8 has not")
-        payload["metadata"] = dict(metadata)
     text = vector.get("text")
     if text is not None:
         if not isinstance(text, str) or not _encodable(text):

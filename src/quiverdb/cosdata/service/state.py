@@ -6,16 +6,20 @@ from typing import Any
 
 import msgspec
 
-from quiverdb.cosdata.errors import NotFoundError
+from quiverdb.cosdata.errors import NotFoundError, ServerError
 from quiverdb.cosdata.service.layout import HEAD, MARK, Head, NamedVersion, Settings
 from quiverdb.database import Database
 from quiverdb.errors import NotFoundError as MissingError
 
-__all__ = ["State", "load_state"]
+__all__ = ["SpoiltError", "State", "load_state"]
 
 _DIGITS = 18
 """More than numbers of versions have."""
 _SHOWN = 40
+
+
+class SpoiltError(ServerError):
+    """Tell that another API has changed what makes a collection one of Cosdata's."""
 
 
 class State(msgspec.Struct, frozen=True):
@@ -73,6 +77,8 @@ def _number(version: Any) -> int | None:
 def load_state(database: Database, name: str, *, headless: bool = False) -> State:
     """Return the state of a collection; raises ``NotFoundError`` if Cosdata's API knows none of this name.
 
+    Raises ``SpoiltError`` if it cannot be read.
+
     A ``headless`` one has the settings alone, which is all that a search of the present needs.
     """
     if not isinstance(name, str) or not name:
@@ -85,11 +91,14 @@ def load_state(database: Database, name: str, *, headless: bool = False) -> Stat
                 return State(name, settings, Head(), stored=False)
             records = database.retrieve(name, [HEAD])
             if records:
-                head = msgspec.convert((records[0].payload or {})["head"], Head)
+                head = msgspec.convert((records[0].payload or {}).get("head"), Head)
                 return State(name, settings, head, stored=True)
             return State(name, settings, Head(), stored=False, created_at=database.info(name).created_at)
     except MissingError as error:
         raise _unknown(name) from error
+    except msgspec.ValidationError as error:
+        message = f"Collection '{name}' was changed by another API and is none of Cosdata's any more: delete it there"
+        raise SpoiltError(message) from error
     raise _unknown(name)
 
 

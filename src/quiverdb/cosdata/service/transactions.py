@@ -113,8 +113,8 @@ class Transactions:
                 self._expire(other)
             if uid in self._open:
                 raise ConflictError(
-                    f"There is an on-going transaction! Commit or abort the one of '{collection}' first; it ends by"
-                    f" itself when it is not used for {self.timeout:g} seconds"
+                    f"There is an on-going transaction! Commit or abort {self._open[uid].id} of '{collection}' first;"
+                    f" it ends by itself when it is not used for {self.timeout:g} seconds"
                 )
             while (id := f"0x{secrets.randbits(32):08X}") in self._known:
                 continue

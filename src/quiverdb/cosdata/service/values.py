@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from reprlib import repr as short
 from typing import Any
 
@@ -13,9 +15,24 @@ from quiverdb.cosdata.errors import ValidationError
 from quiverdb.model.point import FloatArray, SparseVector
 from quiverdb.packing import packed
 
-__all__ = ["dense_values", "sparse_terms", "sparse_values"]
+__all__ = ["dense_values", "finite", "sparse_terms", "sparse_values"]
 
 _INDICES = 1 << 32
+
+
+def finite(value: Any) -> float | None:
+    """Return a finite number as a float; None for anything else.
+
+    >>> finite(3), finite(float("nan")), finite("3")
+    (3.0, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def dense_values(values: Any, dimension: int) -> FloatArray:

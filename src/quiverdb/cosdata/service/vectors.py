@@ -61,7 +61,7 @@ def _find(context: Context, state: State, arguments: Arguments) -> list[dict[str
 
     def having(state: State, where: Filter, *, past: bool = False) -> list[Record]:
         pages = walk(database, state.name, where, stored_vectors(state, past=past))
-        return [record for page in pages for record in page]
+        return [record for page in pages for record in page if "id" in payload_of(record)]  # else of another API
 
     def present(state: State) -> list[Record]:
         return having(state, Filter(must=(is_now,)))

@@ -67,6 +67,15 @@ def test_of_two_rows_with_one_key_the_last_is_stored(place: Place) -> None:
     assert place.fields(1, 2) == {1: full_row(1, number=2), 2: full_row(2)}
 
 
+def test_a_key_may_stand_twice_beside_rows_that_get_one() -> None:
+    numbered = Place()
+    numbered.create({"FieldName": "title", "FieldType": "string"}, index=None)
+    rows = [{"__AUTO_ID__": 5, "title": "a"}, {"__AUTO_ID__": 5, "title": "b"}, {"title": "c"}]
+    first, second, new = numbered.ask("upsert", data=rows)["ids"]
+    assert (first, second) == (5, 5)
+    assert numbered.fields(5, new) == {5: {"title": "b"}, new: {"title": "c"}}
+
+
 def test_keys_of_any_sign_and_kind_stay_apart() -> None:
     numbers, words = Place(), Place()
     vector = {"FieldName": "v", "FieldType": "vector", "Dim": 4}

@@ -127,13 +127,15 @@ def _read_rows(schema: Schema, payload: Payload) -> Sequence[tuple[str, Key | No
 
 def _numbered(service: Service, schema: Schema, keys: Sequence[Key | None]) -> list[Key]:
     """Give rows that have no key a number that no row has."""
-    if None not in keys:
-        return [key for key in keys if key is not None]
-    drawn = [secrets.randbelow(_AUTO_KEYS) + 1 if key is None else key for key in keys]
-    new = [number for number, key in zip(drawn, keys, strict=True) if key is None]
-    if len(set(drawn)) == len(drawn) and not living_rows(service, schema, new, now=-math.inf):
-        return drawn
-    return _numbered(service, schema, keys)
+    given = [key for key in keys if key is not None]
+    lacking = len(keys) - len(given)
+    if not lacking:
+        return given
+    drawn = {secrets.randbelow(_AUTO_KEYS) + 1 for _ in range(lacking)}
+    if len(drawn) < lacking or not drawn.isdisjoint(given) or living_rows(service, schema, drawn, now=-math.inf):
+        return _numbered(service, schema, keys)
+    new = iter(drawn)
+    return [next(new) if key is None else key for key in keys]
 
 
 def _kept(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
+import tracemalloc
 import warnings
 
 import pytest
@@ -74,3 +76,20 @@ def test_what_cannot_be_used_is_refused(pattern: str) -> None:
     with pytest.raises(VikingException, match="pattern is no regular expression") as raised:
         compile_pattern(pattern, "pattern")
     assert raised.value.code == "InvalidParameter"
+
+
+@pytest.mark.parametrize("pattern", ["(){4000000000}b", "((){60000}){60000}b", "(a{0}){4000000000,}b"])
+def test_repeating_nothing_takes_no_time(pattern: str) -> None:
+    began = time.perf_counter()
+    assert compile_pattern(pattern, "pattern")("ab")
+    assert time.perf_counter() - began < 1
+
+
+def test_what_is_remembered_of_a_pattern_takes_little_memory() -> None:
+    draw = random.Random(1)
+    text = "".join(draw.choices("ab", k=1600))
+    tracemalloc.start()
+    matches = compile_pattern("(a|b)*a(a|b){600}c", "pattern")
+    assert not matches(text)
+    assert tracemalloc.get_traced_memory()[1] < 15_000_000
+    tracemalloc.stop()

@@ -21,7 +21,9 @@ __all__ = ["compile_pattern"]
 
 _LONGEST = 1024
 _LARGEST = 2000
-_KEPT = 4096
+_KEPT = 100_000
+"""How many states a machine remembers in all, which bounds its memory to a few megabytes."""
+_MACHINES = 32
 
 Test: TypeAlias = Callable[[str], bool]
 States: TypeAlias = frozenset[int]
@@ -50,7 +52,7 @@ def compile_pattern(pattern: str, name: str) -> Callable[[str], bool]:
         raise invalid(f"{name} is no regular expression that can be used: {error}") from error
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=_MACHINES)
 def _compiled(pattern: str) -> _Machine:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -119,7 +121,10 @@ class _Program:
 
     def _repeat(self, least: int, most: Any, inner: Any) -> None:
         for _ in range(least):
+            before = len(self.steps)
             self.sequence(inner)
+            if len(self.steps) == before:  # nothing, however often it is repeated
+                break
         if most is sre.MAXREPEAT:
             split = self.add(("split",))
             self.sequence(inner)
@@ -143,6 +148,7 @@ class _Machine:
         self._places = tuple(sorted({step[1] for step in steps if step[0] == "at"}))
         self._closures: dict[tuple[States, tuple[bool, ...]], States] = {}
         self._moves: dict[tuple[States, str], States] = {}
+        self._held = 0
 
     def found_in(self, text: str) -> bool:
         """Tell whether there is a match anywhere in a text."""
@@ -160,10 +166,12 @@ class _Machine:
                 states = self._moves.get(move) or self._kept(self._moves, move, self._moved(*move))
         return False
 
-    @staticmethod
-    def _kept(cache: dict[Any, States], key: Any, value: States) -> States:
-        if len(cache) >= _KEPT:
-            cache.clear()
+    def _kept(self, cache: dict[Any, States], key: Any, value: States) -> States:
+        self._held += len(value) + 1
+        if self._held > _KEPT:
+            self._closures.clear()
+            self._moves.clear()
+            self._held = len(value) + 1
         cache[key] = value
         return value
 

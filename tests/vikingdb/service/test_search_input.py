@@ -17,6 +17,7 @@ from quiverdb.vikingdb.service.layout import Vectorizer
 
 VECTOR = [1.0, 0.5, -1.0, 0.0, 2.0, 0.25, -0.5, 1.0]
 PACKED = base64.b64encode(np.array(VECTOR, "<f4").tobytes()).decode()
+HALF = "a\ud800"
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +152,12 @@ BAD: list[tuple[tuple[str, dict[str, Any]], str]] = [
     (vector(sparse_vector={"": 1.0}), "must not be empty"),
     (vector(filter=[]), "filter must be an object"),
     (vector(filter={"op": "must", "field": "colour", "conds": [1]}), "no field 'colour'"),
+    (vector(filter={"op": "must", "field": "name", "conds": [HALF]}), "half a character"),
+    (vector(filter={"op": "prefix", "field": "name", "prefix": HALF}), "half a character"),
+    (vector(filter={"op": "contains", "field": "name", "substring": HALF}), "half a character"),
+    (vector(filter={"op": "regex", "field": "name", "pattern": HALF}), "half a character"),
+    (vector(sparse_vector={HALF: 1}), "half a character"),
+    (words(keywords=[HALF]), "half a character"),
     (vector(tensor_rerank={"tensor": [[1.0] * 4], "input_limit": 5}), "no field of type tensor"),
     (vector(rerank={}), "no key 'rerank'"),
     (advance(dense_weight=0.19), "dense_weight must lie between 0.2 and 1.0"),

@@ -147,7 +147,7 @@ def _words(payload: Payload) -> tuple[str, ...]:
 
 
 def _check_size(words: Sequence[str], name: str) -> None:
-    size = sum(len(word.encode("utf-8", "surrogatepass")) for word in words)
+    size = sum(len(word.encode()) for word in words)
     if size > _MOST_BYTES:
         raise invalid(f"{name} takes at most {_MOST_BYTES} bytes, got {size}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import math
+import re
 from base64 import b64decode
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -34,6 +35,7 @@ __all__ = [
 
 INT64 = range(-(2**63), 2**63)
 _SHOWN = 80
+_HALF = re.compile("[\ud800-\udfff]")
 _LARGEST = float(np.finfo(np.float32).max)
 _NUMBERS = frozenset((int, float))
 
@@ -81,6 +83,8 @@ def text(value: Any, name: str, *, empty: bool = False) -> str:
         raise _wrong(name, "a string", value)
     if not value and not empty:
         raise invalid(f"{name} must not be empty")
+    if not value.isascii() and _HALF.search(value):
+        raise invalid(f"{name} holds half a character, which UTF-8 does not have")
     return value
 
 

@@ -81,7 +81,7 @@ def key_value(field: Field, value: Any, name: str) -> int | str:
 
 def measured_text(value: str, name: str, most: int) -> str:
     """Return a string that takes at most so many bytes in UTF-8."""
-    if _bytes(value, name) > most:
+    if _bytes(value) > most:
         raise invalid(f"{name} takes at most {most} bytes")
     return value
 
@@ -107,7 +107,7 @@ def _strings(value: Any, name: str) -> list[str]:
     items = list(listing(value, name, most=MOST_STRINGS))
     total = 0
     for at, item in enumerate(items):
-        total += _bytes(measured_text(text(item, f"{name}[{at}]", empty=True), f"{name}[{at}]", ITEM_BYTES), name)
+        total += _bytes(measured_text(text(item, f"{name}[{at}]", empty=True), f"{name}[{at}]", ITEM_BYTES))
     if total > LIST_BYTES:
         raise invalid(f"{name} takes at most {LIST_BYTES} bytes in all")
     return items
@@ -122,10 +122,7 @@ def _dense(field: Field, value: Any, name: str) -> FloatArray:
 
 
 def _weights(value: Any, name: str) -> dict[str, float]:
-    weights = sparse_weights(value, name)
-    for token in weights:
-        _bytes(token, name)
-    return {token: float32(weight, name) for token, weight in weights.items()}
+    return {token: float32(weight, name) for token, weight in sparse_weights(value, name).items()}
 
 
 def _tensor(field: Field, value: Any, name: str) -> list[list[float]]:
@@ -168,13 +165,8 @@ def _address(value: Any, name: str) -> str:
     return found
 
 
-def _bytes(value: str, name: str) -> int:
-    if value.isascii():
-        return len(value)
-    try:
-        return len(value.encode())
-    except UnicodeEncodeError:
-        raise invalid(f"{name} holds half a character, which UTF-8 does not have") from None
+def _bytes(value: str) -> int:
+    return len(value) if value.isascii() else len(value.encode())
 
 
 _READERS: Mapping[FieldType, Callable[[Any, str], Any]] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from serving import served
 from viking_place import ALL_TYPES, FLAT, INDEX, NAME, Clock, Place, full_row
@@ -16,6 +17,9 @@ from viking_place import ALL_TYPES, FLAT, INDEX, NAME, Clock, Place, full_row
 from quiverdb.database import Database
 from quiverdb.engine.database import EngineDatabase
 from quiverdb.errors import ClosedError
+from quiverdb.model.collection import CollectionSpec
+from quiverdb.model.point import DenseColumn, Points
+from quiverdb.model.write import DeletePayload, Upsert
 from quiverdb.remote.database import RemoteDatabase
 from quiverdb.vikingdb.exceptions import VikingException
 from quiverdb.vikingdb.operations import OPERATIONS
@@ -130,6 +134,77 @@ def test_a_collection_may_vanish_under_its_users() -> None:
     place.refused("NotFound.VikingdbCollection", "upsert", {"collection_name": NAME, "data": [full_row(1)]})
     place.create()
     place.ask("upsert", data=[full_row(1)])
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [("delete_index", "NotFound.VikingdbIndex"), ("disable_index", "OperationDenied.VikingdbIndex"), (None, None)],
+)
+def test_an_index_may_vanish_or_be_made_anew_while_it_is_searched(
+    change: str | None, code: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place()
+    place.create()
+    place.ask("upsert", data=[full_row(1)])
+    query = place.database.query
+
+    def late(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        place.control(change or "delete_index", IndexName=INDEX)
+        try:
+            return query(*arguments, **options)
+        finally:
+            if change is None:
+                place.clock.now += 1  # type: ignore[attr-defined]
+                place.control("create_index", IndexName=INDEX, VectorIndex={**FLAT, "Distance": "l2"})
+
+    monkeypatch.setattr(place.database, "query", late)
+    if code is None:
+        [hit] = place.ask_index("search_by_vector", dense_vector=full_row(1)["vector"])["data"]
+        assert hit["score"] == 1.0
+        return
+    with pytest.raises(VikingException) as caught:
+        place.ask_index("search_by_vector", dense_vector=[1, 2, 3, 4])
+    assert caught.value.code == code
+
+
+def test_points_of_another_api_are_no_rows() -> None:
+    place = Place()
+    place.create()
+    place.ask("upsert", data=[full_row(1), full_row(2)])
+    column = DenseColumn(np.ones((1, 4), np.float32))
+    stranger = Points([77], {"raw": column, f"dense.{INDEX}": column}, [{"number": 5}])
+    place.database.write(NAME, [Upsert(stranger), DeletePayload((2,), ("number",))])
+    assert place.ask("fetch_in_collection", ids=[77]) == {"fetch": [], "ids_not_exist": [77]}
+    assert place.ask_index("fetch_in_index", ids=[77]) == {"fetch": [], "ids_not_exist": [77]}
+    for operation, asked in (
+        ("search_by_vector", {"dense_vector": [1, 1, 1, 1]}),
+        ("search_by_random", {"output_fields": []}),
+        (
+            "search_by_random",
+            {"advance": {"post_process_ops": [{"op": "enum_freq_limiter", "field": "city", "threshold": 9}]}},
+        ),
+    ):
+        found = place.ask_index(operation, **asked)
+        assert sorted(hit["id"] for hit in found["data"]) == [1, 2]
+    assert [hit["id"] for hit in place.ask_index("search_by_scalar", field="number")["data"]] == [1]
+    added = place.ask_index("aggregate", op="sum", calc_value_on="number", group_by="city")["agg"]
+    assert added == {"bath": 10}
+    weighted = place.ask_index("aggregate", op="vector_weighted_sum", ids=[1, 77])["vector_weighted_sum"]
+    assert weighted["found_ids"] == [1]
+    place.refused("NotFound.VikingdbData", "update", {"collection_name": NAME, "data": [{"id": 77, "number": 1}]})
+    place.ask("upsert", data=[full_row(77)])
+    assert place.fields(77) == {77: full_row(77)}
+
+
+def test_metadata_of_another_api_makes_no_collection() -> None:
+    place = Place()
+    place.database.create_collection("strange", CollectionSpec(metadata={"vikingdb": {"x": 1}}))
+    place.create()
+    assert place.control("list_collections", CollectionName=None)["TotalCount"] == 1
+    place.refused("NotFound.VikingdbCollection", "get_collection", {"CollectionName": "strange"})
+    new = {"CollectionName": "strange", "Fields": list(ALL_TYPES)}
+    place.refused("AlreadyExists.VikingdbCollection", "create_collection", new)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.filters import filter_of, indexed_field
 from quiverdb.vikingdb.service.layout import Index, Schema, dense_name, point_id
 from quiverdb.vikingdb.service.reading import check_keys, choice, invalid, listing, mapping, missing, number
-from quiverdb.vikingdb.service.rows import dense_size, key_of, read_key
+from quiverdb.vikingdb.service.rows import dense_size, is_row, key_of, read_key
 from quiverdb.vikingdb.service.state import LOCATORS, stored_name
 from quiverdb.vikingdb.service.values import float32
 from quiverdb.vikingdb.service.writes import MOST_ROWS
@@ -148,7 +148,8 @@ def _measured(
     values: dict[str | int | bool | None, list[Value]] = defaultdict(list)
     for row in _rows(service, schema, ScrollRequest(filter, _AT_ONCE, with_payload=Select(include=keys))):
         stored = row.payload or {}
-        values[None if group is None else stored[group]].append(stored[field])
+        if all(key in stored for key in keys):
+            values[None if group is None else stored[group]].append(stored[field])
     return {value: measure(numbers) for value, numbers in sorted(values.items(), key=lambda pair: str(pair[0]))}
 
 
@@ -180,7 +181,8 @@ def _weighted_sum(
     request = ScrollRequest(
         Filter(must=(wanted,) if filter is None else (wanted, filter)), len(shares), with_vectors=(vector,)
     )
-    vectors = {key_of(row.payload or {}): (row.vectors or {})[vector] for row in _rows(service, schema, request)}
+    rows = [row for row in _rows(service, schema, request) if is_row(row.payload) and vector in (row.vectors or ())]
+    vectors = {key_of(row.payload or {}): (row.vectors or {})[vector] for row in rows}
     found = [key for key in shares if key in vectors]
     added = sum((shares[key] * np.asarray(vectors[key], np.float64) for key in found), np.zeros(size))
     return {

@@ -16,7 +16,7 @@ from quiverdb.vikingdb.service.keywords import Keywords
 from quiverdb.vikingdb.service.layout import PK, RAW, Schema
 from quiverdb.vikingdb.service.recall import Recall, Wanted
 from quiverdb.vikingdb.service.rerank import Report, Rerank
-from quiverdb.vikingdb.service.rows import fields_of, key_of
+from quiverdb.vikingdb.service.rows import fields_of, is_row, key_of
 from quiverdb.vikingdb.service.state import stored_name
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ def answered(
     payload, vectors = _selected(schema, asked, extras)
     if asked.process is None and not extras.reranks:
         report = Report()
-        page = recall(service, schema, Wanted(asked.filter, asked.limit, asked.offset, payload, vectors))
+        wanted = Wanted(asked.filter, asked.limit, asked.offset, payload, vectors)
+        page = _rows(recall(service, schema, wanted))
     else:
         wanted = Wanted(asked.filter, _depth(asked, extras), 0, payload, vectors)
-        page, report = _refined(asked, recall(service, schema, wanted), extras)
+        page, report = _refined(asked, _rows(recall(service, schema, wanted)), extras)
     shown = _Shown(schema, asked, extras.keywords)
     result: dict[str, Any] = {"data": list(map(shown, page)), "total_return_count": len(page), **extras.shown}
     if asked.filtered:
@@ -66,6 +67,10 @@ def answered(
     if asked.with_details:
         result["recall_time_cost_ms"] = round((time.perf_counter() - began) * 1000)
     return result
+
+
+def _rows(found: list[Candidate]) -> list[Candidate]:
+    return [one for one in found if is_row(one.payload)]
 
 
 def _depth(asked: Asked, extras: Extras) -> int:

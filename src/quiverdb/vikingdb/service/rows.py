@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from quiverdb.model.filter import Filter, Range
 from quiverdb.model.point import PointId
@@ -22,6 +22,7 @@ __all__ = [
     "expired",
     "field_of_type",
     "fields_of",
+    "is_row",
     "key_of",
     "living_rows",
     "primary_key",
@@ -69,6 +70,11 @@ def key_of(payload: Mapping[str, Any]) -> int | str:
     return key
 
 
+def is_row(payload: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+    """Tell whether a point is a row, and not one that was stored through another API."""
+    return payload is not None and PK in payload
+
+
 def fields_of(payload: Mapping[str, Any], names: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the fields of a stored row by their names, or all of them; dense vectors are not among them."""
     if names is None:
@@ -92,5 +98,5 @@ def living_rows(
     """Return the rows with these primary keys that exist and have not expired."""
     ids = [point_id(key) for key in dict.fromkeys(keys)]
     found = service.database.retrieve(stored_name(schema), ids, with_vectors=vectors or False)
-    rows = {key_of(record.payload): record for record in found if record.payload}
+    rows = {key_of(record.payload): record for record in found if is_row(record.payload)}
     return {key: row for key, row in rows.items() if (row.payload or {}).get(EXPIRES, math.inf) > now}

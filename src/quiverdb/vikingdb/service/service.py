@@ -102,16 +102,32 @@ class Service:
                 return _ON_NOTHING[row.name](self, payload)
         if row.locator == "none":
             return _ON_NOTHING[row.name](self, payload)
+        if row.locator == "index":
+            return self._on_index(row, payload)
         schema = self.schema(payload)
-        if row.access == "write":
-            with self.lock(schema):
-                return _ON_COLLECTION[row.name](self, self.schema(payload), payload)
-        if row.locator == "collection":
+        if row.access == "read":
             return _ON_COLLECTION[row.name](self, schema, payload)
+        with self.lock(schema):
+            return _ON_COLLECTION[row.name](self, self.schema(payload), payload)
+
+    def _on_index(self, row: Operation, payload: Payload) -> Result:
+        schema, index = self._index(payload)
+        try:
+            return _ON_INDEX[row.name](self, schema, index, payload)
+        except VikingException:
+            raise
+        except QuiverError:
+            if self._index(payload)[1] == index:
+                raise
+        return self._on_index(row, payload)  # the index was made anew meanwhile
+
+    def _index(self, payload: Payload) -> tuple[Schema, Index]:
+        """Return the index that a payload names, and the schema of its collection; it must be in use."""
+        schema = self.schema(payload)
         index = index_of(schema, _text(payload, "index_name"))
         if not index.enabled:
             raise failure("OperationDenied.VikingdbIndex", f"The index '{index.index_name}' is disabled.")
-        return _ON_INDEX[row.name](self, schema, index, payload)
+        return schema, index
 
 
 def _text(payload: Payload, key: str) -> str | None:

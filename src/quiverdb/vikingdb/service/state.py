@@ -79,11 +79,17 @@ def no_collection(name: str) -> VikingVectorException:
 
 
 def _read(database: Database, name: str) -> Schema | None:
-    """Return the schema of a collection in the database, None if there is none or it is not one of VikingDB."""
+    """Return the schema of a collection in the database, None if there is none or it is not one of VikingDB.
+
+    Metadata that another API stored under the same key makes none.
+    """
     try:
         metadata = database.spec(name).metadata
     except NotFoundError:
         return None
     if not metadata or MARK not in metadata:
         return None
-    return msgspec.convert(metadata[MARK], Schema)
+    try:
+        return msgspec.convert(metadata[MARK], Schema)
+    except msgspec.ValidationError:
+        return None

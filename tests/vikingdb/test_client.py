@@ -159,6 +159,8 @@ def test_plain_requests_are_carried_out(client: Any) -> None:
         assert client.request(api, body)["result"]["ids"] == [7]
     found = client.json_exception("VectorDataFetchInCollection", None, '{"collection_name":"shop","ids":[7]}')
     assert found["result"]["fetch"][0]["id"] == 7
+    with pytest.raises(InvalidInputError, match="no JSON"):
+        client.json_exception("VectorDataFetchInCollection", None, "{")
     with pytest.raises(UnsupportedError, match="POST /api/other"):
         client.request("/api/other", {})
 

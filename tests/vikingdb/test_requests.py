@@ -37,6 +37,11 @@ def test_the_name_of_the_wire_goes_before_that_of_the_model() -> None:
     assert body(models.DeleteDataRequest, {"delete_all": True}, {}) == {"del_all": True}
 
 
+def test_a_search_by_a_sparse_vector_needs_no_dense_one() -> None:
+    asked = models.SearchByVectorRequest(sparse_vector={"wine": 1.0})
+    assert body(models.SearchByVectorRequest, asked, {}) == {"sparse_vector": {"wine": 1.0}}
+
+
 def test_keywords_that_the_model_lacks_are_refused_and_keys_of_mappings_are_not() -> None:
     with pytest.raises(TypeError, match="SearchByVectorRequest has no field 'limits'"):
         body(models.SearchByVectorRequest, None, {"dense_vector": [1], "limits": 5})
@@ -65,7 +70,7 @@ def test_arrays_stay_as_they_are() -> None:
     assert body(models.UpsertDataRequest, row, {})["data"][0]["v"] is vector
 
 
-@pytest.mark.parametrize("vector", ["text", 5, None, [1, "x"], {"a": 1}])
+@pytest.mark.parametrize("vector", ["text", 5, [1, "x"], {"a": 1}])
 def test_models_refuse_what_is_no_vector(vector: Any) -> None:
     with pytest.raises(ValueError, match="dense_vector"):
         models.SearchByVectorRequest(dense_vector=vector)

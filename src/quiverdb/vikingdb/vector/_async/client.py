@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from quiverdb.errors import InvalidInputError
 from quiverdb.vikingdb._connection import AsyncConnection, place
 from quiverdb.vikingdb.config import DEFAULT_REGION, DEFAULT_TIMEOUT, RetryConfig
 from quiverdb.vikingdb.credentials import Auth
@@ -156,9 +157,16 @@ class AsyncVikingDB(AsyncControl):
         *,
         timeout: float | None = None,
     ) -> Mapping[str, Any]:
-        """Return the plain answer to an operation whose body is JSON already; see ``request``."""
+        """Return the plain answer to an operation whose body is JSON already; see ``request``.
+
+        Raises ``InvalidInputError`` for what is no JSON.
+        """
         options = RequestOptions(dict(headers or {}), dict(params or {}), timeout=timeout)
-        return await self.request(api, json.loads(body), options=options)
+        try:
+            payload = json.loads(body)
+        except ValueError as error:
+            raise InvalidInputError(f"the body is no JSON: {error}", field="body") from error
+        return await self.request(api, payload, options=options)
 
     async def close(self) -> None:
         """Release connections and files; a second call does nothing."""

@@ -140,14 +140,14 @@ class ModelRerank(Model):
 
 
 class SearchByVectorRequest(SearchBase):
-    """Find the rows nearest to a vector.
+    """Find the rows nearest to a vector: a dense one, a sparse one, or both.
 
     >>> import numpy as np
     >>> SearchByVectorRequest(dense_vector=np.zeros(2), limit=1).limit
     1
     """
 
-    dense_vector: Numbers
+    dense_vector: Numbers | None = None
     sparse_vector: Mapping[str, float] | None = None
     tensor_rerank: TensorRerank | None = None
 

@@ -1,6 +1,6 @@
 # make demo   the main job on a fresh machine: makes .venv, installs, runs `quiverdb demo`
 # make test   format, lint, types and tests
-# make go     the official Go client in front of a server; needs Go, and the network the first time
+# make go     Go programs with official clients in front of a server; needs Go, and the network the first time
 #
 # Needs Python >= 3.11 and pip. Another interpreter: make PYTHON=... Arguments for the program that runs: make demo ARGS=...
 

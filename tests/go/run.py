@@ -20,7 +20,9 @@ KEYS = json.dumps([dict(zip(("access_key", "secret_key"), SECRETS, strict=True))
 
 def run(program: Path, *arguments: str, **variables: str) -> int:
     """Run a program and return its exit code."""
-    return subprocess.run(["go", "run", ".", *arguments], cwd=program, env=os.environ | variables, check=False).returncode
+    return subprocess.run(
+        ["go", "run", ".", *arguments], cwd=program, env=os.environ | variables, check=False
+    ).returncode
 
 
 def main() -> int:

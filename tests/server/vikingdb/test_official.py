@@ -126,3 +126,30 @@ def test_over_tls(tmp_path: Path) -> None:
         check(flow("https", server.port, "iam", "any", "any", **bundle))
         with pytest.raises(AssertionError, match="CERTIFICATE_VERIFY_FAILED"):
             flow("https", server.port, "iam", "any", "any")
+
+
+def test_the_control_plane_of_the_cloud(running: Served) -> None:
+    command = [sys.executable, str(FLOW.with_name("vikingdb_console.py")), f"127.0.0.1:{running.port}", "AK", "SK=="]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    resource = told["create"]["resource_id"]
+    assert told["create again"]["Code"] == "AlreadyExists.VikingdbCollection"
+    got = told["get"]
+    assert (got["description"], got["index_names"], got["resource_id"]) == ("made", ["by_console"], resource)
+    assert [(one["field_name"], one["field_type"], one["default_value"], one["dim"]) for one in got["fields"]] == [
+        ("id", "int64", None, None), ("price", "float32", 1.5, None), ("vector", "vector", None, 8),
+    ]  # fmt: skip
+    assert [one["resource_id"] for one in told["list"]["collections"]] == [resource]
+    index = told["get index"]
+    assert [one["field_name"] for one in index["scalar_index"]] == ["price"]
+    assert {name: index["vector_index"][name] for name in ("distance", "quant", "hnsw_m")} == {
+        "distance": "cosine", "quant": "int8", "hnsw_m": 16,
+    }  # fmt: skip
+    assert [one["index_name"] for one in told["list indexes"]["indexes"]] == ["by_console"]
+    for name in ("create index", "update", "update index", "disable", "enable", "delete index", "delete"):
+        assert told[name]["message"] == "success", name
+    assert (told["delete too early"]["status"], told["delete too early"]["Code"]) == (
+        403, "OperationDenied.VikingdbCollection",
+    )  # fmt: skip
+    assert (told["get deleted"]["status"], told["get deleted"]["Code"]) == (404, "NotFound.VikingdbCollection")

@@ -486,6 +486,12 @@ def test_indexes_are_listed_of_a_collection_or_of_all(place: Place) -> None:
     assert listed(CollectionName="") == ["a_1", "b_1"]
     assert listed(CollectionName="b") == ["b_1"]
     assert listed(CollectionName="b", Filter={"IndexNameKeyword": "2"}) == []
+    assert listed(CollectionName="", Filter={"CollectionName": ["b", "c"]}) == ["b_1"]
+    assert listed(CollectionName="", Filter={"CollectionName": [], "IndexNameKeyword": "_1"}) == ["a_1", "b_1"]
+    place.control("disable_index", CollectionName="a", IndexName="a_1")
+    assert listed(CollectionName="", Filter={"Status": ["READY"]}) == ["b_1"]
+    assert listed(CollectionName="", Filter={"Status": ["DISABLED", "READY"]}) == ["a_1", "b_1"]
+    place.refused("InvalidParameter", "list_indexes", {"CollectionName": "", "Filter": {"Status": [1]}})
 
 
 def test_a_schema_is_found_by_name_or_resource_id(place: Place) -> None:

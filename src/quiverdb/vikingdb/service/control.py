@@ -28,6 +28,7 @@ from quiverdb.vikingdb.service.definitions import (
     read_index,
     read_new_fields,
     read_schema,
+    status_of_index,
 )
 from quiverdb.vikingdb.service.encoding import default_of, derived_values
 from quiverdb.vikingdb.service.layout import EXPIRES, MARK, RAW, SPARSE, TOKENS, Field, Index, Schema
@@ -87,7 +88,7 @@ def get_collection(service: Service, body: Payload) -> dict[str, Any]:
 def list_collections(service: Service, body: Payload) -> dict[str, Any]:
     """Tell of the collections of a project, page by page."""
     check_keys(body, {"ProjectName"} | _PAGE, "the request")
-    words = _keywords(body, "CollectionNameKeyword")
+    words = _filter(body, "CollectionNameKeyword")["CollectionNameKeyword"]
     project = project_of(body)
     found = [
         schema
@@ -151,13 +152,20 @@ def get_index(service: Service, body: Payload) -> dict[str, Any]:
 def list_indexes(service: Service, body: Payload) -> dict[str, Any]:
     """Tell of the indexes of a collection, or of all in a project, page by page."""
     check_keys(body, _LOCATORS | _PAGE, "the request")
-    words = _keywords(body, "IndexNameKeyword")
+    asked = _filter(body, "IndexNameKeyword", "CollectionName", "Status")
     if _name(body, "CollectionName") or _name(body, "ResourceId"):
         of = [_located(service, body)]
     else:
         project = project_of(body)
         of = [schema for schema in schemas(service.database) if schema.project_name == project]
-    found = [(schema, index) for schema in of for index in schema.indexes.values() if _matches(index.index_name, words)]
+    found = [
+        (schema, index)
+        for schema in of
+        for index in schema.indexes.values()
+        if _matches(index.index_name, asked["IndexNameKeyword"])
+        and _is_one_of(schema.collection_name, asked["CollectionName"])
+        and _is_one_of(status_of_index(index), asked["Status"])
+    ]
     return _page(body, "Indexes", found, lambda pair: describe_index(*pair))
 
 
@@ -255,14 +263,19 @@ def _page(body: Payload, name: str, found: Sequence[Any], describe: Callable[[An
     return {name: [describe(each) for each in shown], "TotalCount": len(found), "PageNumber": number, "PageSize": size}
 
 
-def _keywords(body: Payload, key: str) -> Sequence[str]:
-    """Return the words of which a name must hold one."""
+def _filter(body: Payload, *keys: str) -> Mapping[str, Sequence[str]]:
+    """Return what a list is narrowed down by: words of which one must fit, none where anything does."""
     given = mapping(_or(body.get("Filter"), {}), "Filter")
-    check_keys(given, {key}, "Filter")
-    words = given.get(key)
-    return [
-        text(word, key, empty=True) for word in ([words] if isinstance(words, str) else listing(_or(words, ()), key))
-    ]
+    check_keys(given, set(keys), "Filter")
+    words = {key: _or(given.get(key), ()) for key in keys}
+    return {
+        key: [text(word, key, empty=True) for word in ([some] if isinstance(some, str) else listing(some, key))]
+        for key, some in words.items()
+    }
+
+
+def _is_one_of(name: str, words: Sequence[str]) -> bool:
+    return not words or name in words
 
 
 def _matches(name: str, words: Sequence[str]) -> bool:

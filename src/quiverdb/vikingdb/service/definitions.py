@@ -40,6 +40,7 @@ __all__ = [
     "read_new_fields",
     "read_scalar_index",
     "read_schema",
+    "status_of_index",
 ]
 
 SCALARS: frozenset[FieldType] = frozenset(
@@ -200,6 +201,11 @@ def describe_schema(schema: Schema, rows: int) -> dict[str, Any]:
     }
 
 
+def status_of_index(index: Index) -> str:
+    """Return the word for whether an index can be searched."""
+    return "READY" if index.enabled else "DISABLED"
+
+
 def describe_index(schema: Schema, index: Index) -> dict[str, Any]:
     """Return what is told of an index."""
     filtered = [field for field in schema.fields if field.field_type in SCALARS]
@@ -212,7 +218,7 @@ def describe_index(schema: Schema, index: Index) -> dict[str, Any]:
         "IndexName": index.index_name,
         "Description": index.description or "",
         "ScalarIndex": [_told(field, "FieldName", "FieldType", "DefaultValue") for field in filtered],
-        "Status": "READY" if index.enabled else "DISABLED",
+        "Status": status_of_index(index),
         "CreateTime": _time(index.created_at),
         "UpdateTime": _time(index.updated_at),
     }

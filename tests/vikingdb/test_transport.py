@@ -237,6 +237,26 @@ def test_each_attempt_is_signed_anew(driver: Any, pauses: list[float]) -> None:
         assert signing.expected_signature("SK", found, headers=seen.headers, **parts) == found.signature
 
 
+def test_repetitions_differ_even_within_a_second(driver: Any, pauses: list[float]) -> None:
+    with HttpServer(answers(refusal(429), refusal(429), OK)) as server:
+        driver(server.url, IAM("AK", "SK", clock=lambda: 0.0)).call("upsert", {"data": []})
+    assert "x-tt-logid" not in server.seen[0].headers
+    assert len({seen.headers["authorization"] for seen in server.seen}) == 3
+
+
+@pytest.mark.parametrize("options", [RequestOptions(request_id="r-1"), RequestOptions({"x-tt-logid": "r-1"})])
+def test_repetitions_keep_the_id_of_the_request(driver: Any, pauses: list[float], options: RequestOptions) -> None:
+    with HttpServer(answers(refusal(429), OK)) as server:
+        driver(server.url, IAM("AK", "SK")).call("upsert", {"data": []}, options)
+    assert [seen.headers["x-tt-logid"] for seen in server.seen] == ["r-1", "r-1"]
+
+
+@pytest.mark.parametrize("auth", ["key", APIKey, object()])
+def test_what_cannot_prove_who_asks_is_refused(driver: Any, auth: Any) -> None:
+    with pytest.raises(InvalidInputError, match="auth must be"):
+        driver("http://127.0.0.1:1", auth).call("upsert", {})
+
+
 # --- answers
 
 

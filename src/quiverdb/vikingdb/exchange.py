@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -115,6 +116,10 @@ class Exchange:
         self.address = _address(config.endpoint)
         self._console = _console(self.address, config.control_endpoint)
         given = _Nobody() if auth is None else auth
+        if not isinstance(given, Auth):
+            raise InvalidInputError(
+                "auth must be IAM(…), APIKey(…), HeaderAuth(…) or an Auth of your own", field="auth"
+            )
         self._sign = given.signer(service=signing.SERVICE, region=config.region, session_token=config.session_token)
 
     # --- connections
@@ -216,9 +221,15 @@ class Exchange:
             headers[REQUEST_ID] = options.request_id
         return headers
 
-    def signed(self, question: Question) -> tuple[str, str, Pairs, bytes | None, float]:
-        """Return what to send at this moment: method, target, headers, body and timeout."""
+    def signed(self, question: Question, repetition: int = 0) -> tuple[str, str, Pairs, bytes | None, float]:
+        """Return what to send at this moment: method, target, headers, body and timeout.
+
+        A repetition gets an id of its own if the caller gave none: dates are whole seconds, so a server that carries
+        out no signed request twice could not tell it from an equal one of somebody else.
+        """
         asked = msgspec.structs.replace(question.outgoing, headers=dict(question.outgoing.headers))
+        if repetition and REQUEST_ID.lower() not in map(str.lower, asked.headers):
+            asked.headers[REQUEST_ID] = uuid.uuid4().hex
         if not question.ping:
             self._sign(asked)
         headers = asked.headers

@@ -6,6 +6,7 @@ What to send, what answers mean and when to ask again says ``quiverdb.vikingdb.e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, Self
 
 from quiverdb.errors import ClosedError
@@ -64,8 +65,10 @@ class Transport:
             self._ask(self._exchange.ping(options))
 
     def _ask(self, question: Question) -> dict[str, Any]:
+        repetitions = count()
+
         def ask() -> dict[str, Any]:
-            reply = self._connections(question.address).send(*self._exchange.signed(question))
+            reply = self._connections(question.address).send(*self._exchange.signed(question, next(repetitions)))
             return envelope(question, reply)
 
         return repeated(ask, question.retry, repeatable=question.repeatable)
@@ -130,8 +133,10 @@ class AsyncTransport:
             await self._ask(self._exchange.ping(options))
 
     async def _ask(self, question: Question) -> dict[str, Any]:
+        repetitions = count()
+
         async def ask() -> dict[str, Any]:
-            reply = await self._connections(question.address).send(*self._exchange.signed(question))
+            reply = await self._connections(question.address).send(*self._exchange.signed(question, next(repetitions)))
             return envelope(question, reply)
 
         return await async_repeated(ask, question.retry, repeatable=question.repeatable)

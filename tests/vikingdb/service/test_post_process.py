@@ -343,6 +343,19 @@ def test_post_processing_goes_by_what_was_recalled(world: World) -> None:
         assert all(item["fields"].keys() == {"price"} for item in result["data"])
 
 
+def test_pages_go_on_past_what_is_looked_at_for_the_first_one(world: World) -> None:
+    advance = {"post_process_ops": [{"op": "string_contain", "field": "name", "pattern": "n"}]}
+    query = vectors(1, 90)[0]
+    found = [
+        hit["id"]
+        for offset in range(0, COUNT, 60)
+        for hit in world.ask("search_by_vector", "flat", dense_vector=query, limit=60, offset=offset, advance=advance)[
+            "data"
+        ]
+    ]
+    assert found == [key for key, _ in best(dense_scores("ip", world, query), COUNT)]
+
+
 def test_fused_scores_show_what_they_are_made_of(world: World) -> None:
     query = vectors(1, 90)[0]
     item = {"base_value_from": "scalar_field", "field": "price", "factor": -0.5}

@@ -53,11 +53,6 @@ class Asked(msgspec.Struct, frozen=True):
     with_schema: bool
     with_details: bool
 
-    @property
-    def depth(self) -> int:
-        """How many rows are found at first, counted from the best one."""
-        return self.process_input if self.process is not None else self.limit + self.offset
-
 
 def read_asked(service: Service, schema: Schema, index: Index, payload: Payload, own: Collection[str]) -> Asked:
     """Return what a payload asks for, which may have keys of its ``own`` besides those of all searches."""
@@ -69,11 +64,12 @@ def read_asked(service: Service, schema: Schema, index: Index, payload: Payload,
     check_keys(advance, _ADVANCE, "advance")
     number(advance.get("filter_pre_ann_limit", 0), "advance.filter_pre_ann_limit", 0)
     number(advance.get("filter_pre_ann_ratio", 0), "advance.filter_pre_ann_ratio", 0)
-    process, process_input = _process(service, schema, advance, limit)
+    offset = integer(given.get("offset", 0), "offset", 0)
+    process, process_input = _process(service, schema, advance, limit, offset)
     condition = filter_of(service, schema, index, given.get("filter"))
     return Asked(
         limit=limit,
-        offset=integer(given.get("offset", 0), "offset", 0),
+        offset=offset,
         filter=_among(schema, advance, condition),
         filtered=bool(given.get("filter")),
         output=_output(schema, given),
@@ -93,9 +89,11 @@ def _check_flags(given: Payload) -> None:
         raise invalid(f"partition must be a string, got {given['partition']!r}")
 
 
-def _process(service: Service, schema: Schema, advance: Mapping[str, Any], limit: int) -> tuple[Process | None, int]:
+def _process(
+    service: Service, schema: Schema, advance: Mapping[str, Any], limit: int, offset: int
+) -> tuple[Process | None, int]:
     ops = listing(advance.get("post_process_ops", ()), "advance.post_process_ops")
-    usual = min(3 * limit, MOST)
+    usual = min(max(3 * limit, offset + limit), MOST)
     wanted = integer(advance.get("post_process_input_limit", usual), "advance.post_process_input_limit", 1, MOST)
     if wanted < limit:
         raise invalid(f"advance.post_process_input_limit must be at least the limit {limit}, got {wanted}")

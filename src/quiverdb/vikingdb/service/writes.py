@@ -40,7 +40,6 @@ Write: TypeAlias = "Callable[[Service, Schema, Payload], Any]"
 Key: TypeAlias = int | str
 
 MOST_ROWS = 100
-MOST_VECTORIZED = 1
 _ROWS_KEYS = LOCATORS | {"data", "ttl", "ignore_unknown_fields"}
 _AUTO_KEYS = 2**63 - 1
 
@@ -119,8 +118,9 @@ def delete(service: Service, schema: Schema, payload: Payload) -> None:
 def _read_rows(schema: Schema, payload: Payload) -> Sequence[tuple[str, Key | None, dict[str, Any]]]:
     """Return of each row where it stands, its key and its fields."""
     ignore = _flag(payload, "ignore_unknown_fields")
-    most = MOST_ROWS if schema.dense is None and schema.sparse is None else MOST_VECTORIZED
-    rows = listing(payload.get("data"), "data", least=1, most=most)
+    rows = listing(payload.get("data"), "data", least=1, most=MOST_ROWS)
+    if len(rows) > 1 and (schema.dense is not None or schema.sparse is not None):
+        raise invalid(f"data takes one row at a time where Vectorize makes the vectors, got {len(rows)}")
     places = [f"data[{at}]" for at in range(len(rows))]
     return [(where, *read_fields(schema, row, where, ignore=ignore)) for where, row in zip(places, rows, strict=True)]
 

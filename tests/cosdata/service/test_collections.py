@@ -117,6 +117,7 @@ def test_what_need_not_be_said(world: World) -> None:
         ({"config": {"max_vectors": -1}}, "`max_vectors` is an integer"),
         ({"config": {"replication_factor": True}}, "`replication_factor` is an integer"),
         ({"metadata_schema": []}, "Invalid metadata schema"),
+        ({"metadata_schema": {"fields": [], "other": object()}}, "`metadata_schema` .* object"),
         ({"metadata_schema": {"fields": [{"name": "a", "values": []}]}}, "Invalid metadata schema"),
     ],
 )

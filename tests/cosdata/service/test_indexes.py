@@ -144,6 +144,12 @@ def test_quantization(world: World, data_type: str, codes: Any, datatype: Any) -
         ("dense", {"quantization": {"type": "scalar", "properties": 4}}, "`quantization` is"),
         ("dense", {"quantization": {"type": "auto", "properties": {"sample_threshold": "1"}}}, "`sample_threshold`"),
         ("dense", {"quantization": {"type": "scalar", "properties": {**PROPERTIES, "range": [0, 1]}}}, "`range` is"),
+        ("dense", {"quantization": {"type": "auto", "properties": {"other": object()}}}, "`quantization` .* object"),
+        (
+            "dense",
+            {"quantization": {"type": "scalar", "properties": {**PROPERTIES, "x": {1j}}}},
+            "`quantization` .* complex",
+        ),
         ("dense", {"index": {"type": "ivf"}}, "`index` is"),
         ("dense", {"index": 5}, "`index` is"),
         ("dense", {"index": {"type": "hnsw", "properties": 5}}, "`properties` of an index"),

@@ -19,6 +19,7 @@ from quiverdb.cosdata.service.filters import check_schema, field_indexes
 from quiverdb.cosdata.service.layout import JOURNAL, MARK, PAST, PAST_SPARSE, RAW, SPARSE, Settings
 from quiverdb.cosdata.service.state import SpoiltError, State
 from quiverdb.cosdata.service.transactions import rfc3339
+from quiverdb.cosdata.service.values import plain
 from quiverdb.model.collection import (
     CollectionSpec,
     Distance,
@@ -90,7 +91,7 @@ def _settings(arguments: Arguments) -> Settings:
         text_enabled=_enabled(arguments, "tf_idf_options"),
         description=description,
         config=_config(arguments.get("config")),
-        metadata_schema=schema,
+        metadata_schema=plain(schema, "metadata_schema"),
         store_raw_text=store_raw_text,
     )
 

@@ -36,7 +36,7 @@ from quiverdb.cosdata.service.layout import (
 )
 from quiverdb.cosdata.service.revisions import walk
 from quiverdb.cosdata.service.state import State
-from quiverdb.cosdata.service.values import finite
+from quiverdb.cosdata.service.values import finite, plain
 from quiverdb.database import Database
 from quiverdb.model.collection import (
     Binary,
@@ -242,10 +242,10 @@ def _quantization(given: Any) -> Mapping[str, Any]:
     if isinstance(properties, Mapping) and isinstance(given, Mapping):
         if given.get("type") == "auto":
             _integer(properties, "sample_threshold", 100)
-            return {"type": "auto", "properties": dict(properties)}
+            return plain({"type": "auto", "properties": dict(properties)}, "quantization")
         if given.get("type") == "scalar" and properties.get("data_type") in tuple(_CODES):
             _check_range(properties.get("range"))
-            return {"type": "scalar", "properties": dict(properties)}
+            return plain({"type": "scalar", "properties": dict(properties)}, "quantization")
     types = ", ".join(_CODES)
     raise ValidationError(
         f'`quantization` is {{"type": "auto"}} or {{"type": "scalar", "properties": {{"data_type", "range"}}}} with a'

@@ -7,17 +7,32 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from reprlib import repr as short
-from typing import Any
+from typing import Any, TypeVar, cast
 
+import msgspec
 import numpy as np
 
 from quiverdb.cosdata.errors import ValidationError
 from quiverdb.model.point import FloatArray, SparseVector
 from quiverdb.packing import packed
 
-__all__ = ["dense_values", "finite", "sparse_terms", "sparse_values"]
+__all__ = ["dense_values", "finite", "plain", "sparse_terms", "sparse_values"]
+
+T = TypeVar("T")
 
 _INDICES = 1 << 32
+
+
+def plain(value: T, what: str) -> T:
+    """Return data as it is stored; raises ``ValidationError`` for what is none.
+
+    >>> plain({"type": "auto"}, "quantization")
+    {'type': 'auto'}
+    """
+    try:
+        return cast(T, msgspec.to_builtins(value))
+    except (TypeError, RecursionError) as error:
+        raise ValidationError(f"`{what}` is plain data, which cannot be said of {short(value)}: {error}") from error
 
 
 def finite(value: Any) -> float | None:

@@ -10,6 +10,7 @@ import pytest
 from cosdata_world import World, creation
 
 from quiverdb.cosdata.errors import ConflictError, NotFoundError, ServerError, ValidationError
+from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.layout import DENSE, HEAD, JOURNAL, MARK, RAW
 from quiverdb.cosdata.service.service import Service
 from quiverdb.database import AliasChange
@@ -221,6 +222,46 @@ def test_a_collection_that_another_api_spoilt_does_not_hide_others(spoilt: str) 
                 service.call(operation, {"collection": "bad"})
         assert [one["name"] for one in service.call("list_collections", {})["collections"]] == ["good"]
         assert service.call("loaded_collections", {}) == ["good"]
+
+
+def test_a_collection_that_is_deleted_while_all_are_listed_is_left_out() -> None:
+    class Deleting(EngineDatabase):
+        def count(self, name: str, *arguments: Any, **options: Any) -> int:
+            if self.has_collection("b"):
+                self.delete_collection("b")
+            return super().count(name, *arguments, **options)
+
+    with Deleting.open(":memory:") as database:
+        service = Service(database)
+        for name in "bc":
+            service.call("create_collection", creation(name))
+        assert [one["name"] for one in service.call("list_collections", {})["collections"]] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "sentence"),
+    [
+        ("stream_upsert", {"vectors": [{"id": "a"}]}, "Failed to upsert vectors due to Cache error"),
+        ("create_version", {}, "Collection Not Found!"),
+        ("create_sparse_index", {}, "Collection 'docs' not found"),
+    ],
+)
+def test_a_collection_that_is_deleted_before_its_turn_is_missed(
+    monkeypatch: pytest.MonkeyPatch, operation: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    with EngineDatabase.open(":memory:") as database:
+        service = Service(database)
+        service.call("create_collection", creation("docs"))
+        locked = Context.locked
+
+        def deleting(context: Context, uids: Any) -> Any:
+            monkeypatch.setattr(Context, "locked", locked)
+            database.delete_collection("docs")
+            return locked(context, uids)
+
+        monkeypatch.setattr(Context, "locked", deleting)
+        with pytest.raises(NotFoundError, match=f"^{sentence}"):
+            service.call(operation, {"collection": "docs", **arguments})
 
 
 def test_points_of_another_api_are_passed_over() -> None:

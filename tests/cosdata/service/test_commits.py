@@ -443,7 +443,7 @@ def test_commits_of_shared_collections_do_not_wait_for_each_other_for_ever() -> 
 def _abort(world: World, name: str) -> None:
     """End whatever transaction a collection has."""
     context = world.service._context
-    uid = world.service._state("commit", {"collection": name}).settings.uid
+    uid = world.service._state({"collection": name}).settings.uid
     transaction = context.transactions.open_of(uid)
     if transaction is not None:
         try:

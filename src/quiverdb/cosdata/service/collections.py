@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from reprlib import repr as short
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from quiverdb import errors
-from quiverdb.cosdata.errors import ConflictError, NotFoundError, ValidationError
+from quiverdb.cosdata.errors import ConflictError, ValidationError
 from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.commits import changing, current, vectors_count
 from quiverdb.cosdata.service.context import Context
@@ -32,6 +33,8 @@ from quiverdb.model.collection import (
 from quiverdb.model.write import CreateFieldIndex
 
 __all__ = ["COLLECTIONS", "create_collection", "list_collections", "loaded_collections"]
+
+T = TypeVar("T")
 
 _LARGEST = 65535
 _TAKEN = (JOURNAL, "loaded")
@@ -124,13 +127,13 @@ def _config(config: Any) -> dict[str, int]:
     return given
 
 
-def _states(context: Context) -> list[State]:
-    """Return the states of all collections of Cosdata."""
+def _of_each(context: Context, tell: Callable[[State], T]) -> list[T]:
+    """Return what there is to tell of the collections of Cosdata, in the order of their names."""
     found = []
     for name in context.database.collection_names():
         try:
-            found.append(current(context, name))
-        except (NotFoundError, SpoiltError):
+            found.append(tell(current(context, name)))
+        except (errors.NotFoundError, SpoiltError):
             continue  # of another API, or spoilt by one, or deleted since
     return found
 
@@ -138,13 +141,14 @@ def _states(context: Context) -> list[State]:
 def list_collections(context: Context, _: Arguments) -> dict[str, Any]:
     """Describe all collections, in the order of their names."""
     left_out = ("config", "metadata_schema", "store_raw_text")
-    described = [_described(context, state) for state in _states(context)]
+    described = _of_each(context, partial(_described, context))
     return {"collections": [{key: item[key] for key in item if key not in left_out} for item in described]}
 
 
 def loaded_collections(context: Context, _: Arguments) -> list[str]:
     """Return the names of the collections that were not unloaded."""
-    return [state.name for state in _states(context) if state.name not in context.unloaded]
+    names = _of_each(context, lambda state: state.name)
+    return [name for name in names if name not in context.unloaded]
 
 
 def _described(context: Context, state: State) -> dict[str, Any]:

@@ -13,14 +13,15 @@ from typing import Any
 
 import msgspec
 
-from quiverdb.cosdata.errors import NotFoundError, ServerError
+from quiverdb.cosdata.errors import ServerError
 from quiverdb.cosdata.service import journal
 from quiverdb.cosdata.service.changes import Change, operations, touched
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.journal import Part
 from quiverdb.cosdata.service.layout import HEAD, Head
 from quiverdb.cosdata.service.revisions import archived
-from quiverdb.cosdata.service.state import State, load_state
+from quiverdb.cosdata.service.state import State, load_state, unknown
+from quiverdb.errors import NotFoundError as MissingError
 from quiverdb.model.filter import Filter, Range
 from quiverdb.model.point import Points
 from quiverdb.model.write import OverwritePayload, PointOperation, Upsert
@@ -45,7 +46,7 @@ def vectors_count(context: Context, state: State) -> int:
 
 
 def current(context: Context, name: str, *, headless: bool = False) -> State:
-    """Return the state of a collection once readers see nothing half done; ``NotFoundError`` if there is none.
+    """Return the state of a collection once readers see nothing half done; ``errors.NotFoundError`` if there is none.
 
     For ``headless`` see ``load_state``.
     """
@@ -59,7 +60,7 @@ def current(context: Context, name: str, *, headless: bool = False) -> State:
 
 @contextmanager
 def changing(context: Context, states: Sequence[State]) -> Iterator[list[State]]:
-    """Keep others from changing collections, and tell how these are now; ``NotFoundError`` if one is gone."""
+    """Keep others from changing collections, and tell how these are now; ``errors.NotFoundError`` if one is gone."""
     while True:
         with context.locked([state.settings.uid for state in states]):
             if not context.unfinished:
@@ -71,7 +72,7 @@ def changing(context: Context, states: Sequence[State]) -> Iterator[list[State]]
 def _renewed(context: Context, state: State) -> State:
     found = load_state(context.database, state.name)
     if found.settings.uid != state.settings.uid:
-        raise NotFoundError(f"Collection '{state.name}' not found: it was deleted meanwhile")
+        raise unknown(state.name)
     return found
 
 
@@ -122,7 +123,7 @@ def _finish(context: Context, part: Part) -> None:
     """Carry out a part of an entry, unless it is done or its collection is gone."""
     try:
         state = load_state(context.database, part.collection)
-    except NotFoundError:
+    except MissingError:
         return
     if state.settings.uid == part.uid and state.head.number < part.number:
         _commit(context, state, part.changes)

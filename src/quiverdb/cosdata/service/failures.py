@@ -17,7 +17,7 @@ from quiverdb.cosdata.errors import (
 )
 from quiverdb.cosdata.operations import OPERATIONS
 
-__all__ = ["required", "translated", "unknown_collection"]
+__all__ = ["required", "translated"]
 
 _TRYING = {
     "create_transaction": "create transaction",
@@ -33,7 +33,7 @@ _TRYING = {
 }
 
 
-def unknown_collection(operation: str, name: Any) -> NotFoundError:
+def _unknown_collection(operation: str, name: Any) -> NotFoundError:
     """Return the error of an operation on a collection that does not exist."""
     if OPERATIONS[operation].json_errors:
         return NotFoundError(f"Collection '{name}' not found")
@@ -57,7 +57,7 @@ def translated(operation: str, collection: Any, error: errors.QuiverError) -> er
         return error
     match error:
         case errors.NotFoundError(kind="collection"):
-            return unknown_collection(operation, collection or error.name)
+            return _unknown_collection(operation, error.name or collection)
         case errors.AlreadyExistsError():
             return ConflictError(str(error))
         case errors.InvalidInputError():

@@ -12,12 +12,12 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from quiverdb.cosdata.errors import NotFoundError, ValidationError
+from quiverdb.cosdata.errors import ValidationError
 from quiverdb.cosdata.operations import OPERATIONS, Arguments
 from quiverdb.cosdata.service.collections import COLLECTIONS, create_collection, list_collections, loaded_collections
 from quiverdb.cosdata.service.commits import current
 from quiverdb.cosdata.service.context import Context
-from quiverdb.cosdata.service.failures import required, translated, unknown_collection
+from quiverdb.cosdata.service.failures import required, translated
 from quiverdb.cosdata.service.indexes import INDEXES
 from quiverdb.cosdata.service.search import SEARCHES
 from quiverdb.cosdata.service.state import State
@@ -103,23 +103,19 @@ class Service:
     def _carry_out(self, operation: str, arguments: Arguments) -> Any:
         search = SEARCHES.get(operation)
         if search is not None:
-            state = self._state(operation, arguments, headless=arguments.get("version") is None)
+            state = self._state(arguments, headless=arguments.get("version") is None)
             return search(self._context, state, arguments)
         on_all = _ON_ALL.get(operation)
         if on_all is not None:
             return on_all(self._context, arguments)
         on_one = _ON_ONE.get(operation)
         if on_one is not None:
-            return on_one(self._context, self._state(operation, arguments), arguments)
+            return on_one(self._context, self._state(arguments), arguments)
         known = ", ".join(OPERATIONS)
         raise ValidationError(f"there is no operation {operation!r} here (known: {known})")
 
-    def _state(self, operation: str, arguments: Arguments, *, headless: bool = False) -> State:
-        name = required(arguments, "collection")
-        try:
-            return current(self._context, name, headless=headless)
-        except NotFoundError as error:
-            raise unknown_collection(operation, name) from error
+    def _state(self, arguments: Arguments, *, headless: bool = False) -> State:
+        return current(self._context, required(arguments, "collection"), headless=headless)
 
     def close(self) -> None:
         """Do nothing: the database stays with who opened it, and others may share this service."""

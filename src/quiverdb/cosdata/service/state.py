@@ -11,7 +11,7 @@ from quiverdb.cosdata.service.layout import HEAD, MARK, Head, NamedVersion, Sett
 from quiverdb.database import Database
 from quiverdb.errors import NotFoundError as MissingError
 
-__all__ = ["SpoiltError", "State", "load_state"]
+__all__ = ["SpoiltError", "State", "load_state", "unknown"]
 
 _DIGITS = 18
 """More than numbers of versions have."""
@@ -75,14 +75,14 @@ def _number(version: Any) -> int | None:
 
 
 def load_state(database: Database, name: str, *, headless: bool = False) -> State:
-    """Return the state of a collection; raises ``NotFoundError`` if Cosdata's API knows none of this name.
+    """Return the state of a collection; raises ``errors.NotFoundError`` if Cosdata's API knows none of this name.
 
     Raises ``SpoiltError`` if it cannot be read.
 
     A ``headless`` one has the settings alone, which is all that a search of the present needs.
     """
     if not isinstance(name, str) or not name:
-        raise _unknown(name)
+        raise unknown(name)
     try:
         metadata = database.spec(name).metadata or {}
         if MARK in metadata:
@@ -94,13 +94,12 @@ def load_state(database: Database, name: str, *, headless: bool = False) -> Stat
                 head = msgspec.convert((records[0].payload or {}).get("head"), Head)
                 return State(name, settings, head, stored=True)
             return State(name, settings, Head(), stored=False, created_at=database.info(name).created_at)
-    except MissingError as error:
-        raise _unknown(name) from error
     except msgspec.ValidationError as error:
         message = f"Collection '{name}' was changed by another API and is none of Cosdata's any more: delete it there"
         raise SpoiltError(message) from error
-    raise _unknown(name)
+    raise unknown(name)
 
 
-def _unknown(name: Any) -> NotFoundError:
-    return NotFoundError(f"Collection '{name}' not found")
+def unknown(name: Any) -> MissingError:
+    """Return the error that tells of no collection."""
+    return MissingError(f"Collection '{name}' not found", kind="collection", name=str(name))

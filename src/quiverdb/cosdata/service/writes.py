@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from reprlib import repr as short
 from typing import Any
 
-from quiverdb.cosdata.errors import NotFoundError, ValidationError
+from quiverdb.cosdata.errors import ValidationError
 from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.changes import Change, Removal
 from quiverdb.cosdata.service.commits import changing, commit, current
 from quiverdb.cosdata.service.context import Context
-from quiverdb.cosdata.service.failures import required, unknown_collection
+from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.staging import read_id, staged
 from quiverdb.cosdata.service.state import State
 from quiverdb.cosdata.service.transactions import Transaction, rfc3339
@@ -74,11 +74,7 @@ def commit_together(context: Context, arguments: Arguments) -> None:
         )
     parts: dict[str, tuple[State, Transaction]] = {}
     for item in named:
-        name = required(item, "collection")
-        try:
-            state = current(context, name)
-        except NotFoundError as error:
-            raise unknown_collection("commit_together", name) from error
+        state = current(context, required(item, "collection"))
         transaction = _named(context, state, item)
         if transaction.id in parts:
             raise ValidationError(f"the transaction {transaction.id} is named twice")

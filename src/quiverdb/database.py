@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -27,7 +27,7 @@ from quiverdb.model.snapshot import Snapshot
 from quiverdb.model.work import WorkReport
 from quiverdb.model.write import WriteOperation
 
-__all__ = ["AliasChange", "Database", "ScrollRequest"]
+__all__ = ["AliasChange", "Database", "ScrollRequest", "pages"]
 
 
 class AliasChange(msgspec.Struct, frozen=True):
@@ -189,3 +189,14 @@ class Database(Protocol):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+
+def pages(database: Database, name: str, request: ScrollRequest) -> Iterator[list[Record]]:
+    """Return the points that a request asks for and all that follow, a page at a time, by id."""
+    while True:
+        page = database.scroll(name, request)
+        if page.records:
+            yield page.records
+        if page.next is None:
+            return
+        request = msgspec.structs.replace(request, offset=page.next)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from viking_place import ALL_TYPES, FLAT, INDEX, NAME, Clock, Place, full_row
 
 from quiverdb.model.collection import CollectionSpec, Datatype, Distance, HnswSpec, Product, Scalar
-from quiverdb.model.write import CreateVector
+from quiverdb.model.write import CreateVector, UpdateVectors, WriteOperation
 from quiverdb.vikingdb.service import control
 from quiverdb.vikingdb.service.layout import VectorIndex
 from quiverdb.vikingdb.service.state import load_schema
@@ -511,3 +513,25 @@ def test_a_schema_is_found_by_name_or_resource_id(place: Place) -> None:
     place.refused("InvalidParameter", "upsert", {"collection_name": 5, "data": [full_row(1)]})
     place.refused("MissingParameter", "fetch_in_index", {"collection_name": NAME, "ids": [1]})
     place.refused("NotFound.VikingdbIndex", "fetch_in_index", {"collection_name": NAME, "index_name": "x", "ids": [1]})
+
+
+def test_an_index_is_filled_in_steps_that_a_server_takes(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = {"FieldName": "id", "FieldType": "int64", "IsPrimaryKey": True}
+    place.create(key, {"FieldName": "v", "FieldType": "vector", "Dim": 4096}, index=None)
+    for start in (1, 101, 201):
+        place.ask("upsert", data=[{"id": id, "v": np.full(4096, id)} for id in range(start, start + 100)])
+    numbers: list[int] = []
+    write = place.database.write
+
+    def noted(name: str, operations: Sequence[WriteOperation], **options: Any) -> Any:
+        numbers.extend(
+            len(operation.points.ids) * 4096 for operation in operations if isinstance(operation, UpdateVectors)
+        )
+        return write(name, operations, **options)
+
+    monkeypatch.setattr(place.database, "write", noted)
+    place.control("create_index", IndexName="i", VectorIndex=FLAT)
+    assert sum(numbers) == 300 * 4096
+    assert max(numbers) <= 1 << 20
+    rows = place.ask("fetch_in_index", index_name="i", ids=[1, 150, 300])["fetch"]
+    assert [row["dense_vector"][0] for row in rows] == [1.0, 150.0, 300.0]

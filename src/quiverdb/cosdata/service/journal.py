@@ -17,7 +17,7 @@ import numpy as np
 
 from quiverdb.cosdata.service.changes import Batch, Change, Removal
 from quiverdb.cosdata.service.layout import JOURNAL
-from quiverdb.database import Database, ScrollRequest
+from quiverdb.database import Database, ScrollRequest, pages
 from quiverdb.model.collection import CollectionSpec
 from quiverdb.model.filter import Filter, MatchValue
 from quiverdb.model.point import DenseColumn, Points, SparseVector
@@ -66,15 +66,9 @@ def entries(database: Database) -> Iterator[tuple[str, list[Part]]]:
     if not database.has_collection(JOURNAL):
         return
     found: dict[str, dict[int, dict[str, Any]]] = {}
-    offset = None
-    while True:
-        page = database.scroll(JOURNAL, ScrollRequest(None, _PAGE, offset))
-        for record in page.records:
-            payload = record.payload or {}
-            found.setdefault(payload["entry"], {})[payload["piece"]] = payload
-        if page.next is None:
-            break
-        offset = page.next
+    for record in (record for page in pages(database, JOURNAL, ScrollRequest(None, _PAGE)) for record in page):
+        payload = record.payload or {}
+        found.setdefault(payload["entry"], {})[payload["piece"]] = payload
     for entry, pieces in found.items():
         whole = len(pieces) == next(iter(pieces.values()))["pieces"]
         data = "".join(pieces[number]["data"] for number in sorted(pieces)) if whole else ""

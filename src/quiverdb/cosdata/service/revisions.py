@@ -25,7 +25,7 @@ from quiverdb.cosdata.service.layout import (
     point_id,
 )
 from quiverdb.cosdata.service.state import State
-from quiverdb.database import Database, ScrollRequest
+from quiverdb.database import Database, ScrollRequest, pages
 from quiverdb.model.filter import Condition, Filter, Range
 from quiverdb.model.point import DenseColumn, Payload, Points, VectorColumn
 from quiverdb.model.query import Select
@@ -97,15 +97,7 @@ def walk(
     page: int = _PAGE,
 ) -> Iterator[list[Record]]:
     """Return all points that a filter lets through, page by page."""
-    offset = None
-    while True:
-        request = ScrollRequest(filter, page, offset, with_payload=payload, with_vectors=vectors or False)
-        found = database.scroll(name, request)
-        if found.records:
-            yield found.records
-        if found.next is None:
-            return
-        offset = found.next
+    return pages(database, name, ScrollRequest(filter, page, with_payload=payload, with_vectors=vectors or False))
 
 
 def archived(database: Database, state: State, ids: Sequence[str], number: int, page: int) -> list[Points]:

@@ -19,10 +19,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
 import numpy as np
 
-from quiverdb.database import ScrollRequest
+from quiverdb.database import ScrollRequest, pages
 from quiverdb.model.filter import Filter, HasId
 from quiverdb.model.query import FacetQuery, Select
 from quiverdb.model.result import Record
@@ -154,12 +153,8 @@ def _measured(
 
 
 def _rows(service: Service, schema: Schema, request: ScrollRequest) -> Iterator[Record]:
-    while True:
-        page = service.database.scroll(stored_name(schema), request)
-        yield from page.records
-        if page.next is None:
-            return
-        request = msgspec.structs.replace(request, offset=page.next)
+    found = pages(service.database, stored_name(schema), request)
+    return (record for page in found for record in page)
 
 
 def _weighted_sum(

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from quiverdb.database import ScrollRequest
+from quiverdb.database import ScrollRequest, pages
 from quiverdb.model.filter import (
     Condition,
     Filter,
@@ -98,14 +98,8 @@ def filter_of(service: Service, schema: Schema, index: Index, given: Any) -> Fil
     name, database, living = stored_name(schema), service.database, alive(service, schema)
 
     def rows(filter: Filter | None, keys: tuple[str, ...]) -> Iterator[Record]:
-        start = None
-        while True:
-            asked = ScrollRequest(filter, _AT_ONCE, start, with_payload=Select(include=keys))
-            page = database.scroll(name, asked)
-            yield from page.records
-            start = page.next
-            if start is None:
-                return
+        asked = ScrollRequest(filter, _AT_ONCE, with_payload=Select(include=keys))
+        return (record for page in pages(database, name, asked) for record in page)
 
     found = compile_filter(schema, index, given, rows)
     if found is None or living is None:

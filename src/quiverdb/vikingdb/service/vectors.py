@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from quiverdb.database import Database, ScrollRequest
+from quiverdb.database import Database, ScrollRequest, pages
 from quiverdb.model.collection import (
     CollectionPatch,
     Datatype,
@@ -24,6 +24,7 @@ from quiverdb.model.collection import (
     VectorPatch,
     VectorSpec,
 )
+from quiverdb.model.filter import Filter, HasVector
 from quiverdb.model.point import DenseColumn, Points
 from quiverdb.model.write import CreateFieldIndex, CreateVector, DeleteFieldIndex, DeleteVector, UpdateVectors
 from quiverdb.vikingdb.service.definitions import SCALARS
@@ -36,7 +37,9 @@ __all__ = ["FLAT", "add_vectors", "declare_fields", "drop_vectors", "vector_spec
 FLAT = HnswSpec(m=0)
 """No graph: all vectors are compared."""
 
-_CHUNK = 1000
+_LISTED = 10_000
+_NUMBERS = 1 << 20
+"""How many numbers are copied at once: as a request to a server they take less than such take."""
 _DISTANCES = {"ip": Distance.DOT, "cosine": Distance.COSINE, "l2": Distance.EUCLID}
 _INDEXED: dict[str, tuple[str, FieldType]] = {
     "int64": ("", FieldType.INTEGER),
@@ -78,16 +81,18 @@ def add_vectors(database: Database, schema: Schema, index: Index) -> None:
     # a Qdrant server takes the settings of the graph in a request of their own
     database.write(name, [CreateVector(vector, msgspec.structs.replace(spec, hnsw=None, quantization=None))])
     database.update_collection(name, CollectionPatch(vectors={vector: graph}))
-    start = None
-    while True:
-        page = database.scroll(name, ScrollRequest(None, _CHUNK, start, with_payload=False, with_vectors=(RAW,)))
-        rows = {record.id: record.vectors[RAW] for record in page.records if record.vectors and RAW in record.vectors}
-        if rows:
-            column = DenseColumn(np.stack([np.asarray(row) for row in rows.values()]))
-            database.write(name, [UpdateVectors(Points(list(rows), {vector: column}))])
-        start = page.next
-        if start is None:
-            return
+    _fill(database, name, vector, size)
+
+
+def _fill(database: Database, name: str, vector: str, size: int) -> None:
+    """Copy the raw vectors; rows are listed first, since writing reorders them."""
+    listing = ScrollRequest(Filter(must=(HasVector(RAW),)), _LISTED, with_payload=False)
+    ids = [record.id for page in pages(database, name, listing) for record in page]
+    most = max(1, _NUMBERS // size)
+    for start in range(0, len(ids), most):
+        rows = database.retrieve(name, ids[start : start + most], with_payload=False, with_vectors=(RAW,))
+        column = DenseColumn(np.array([(row.vectors or {})[RAW] for row in rows], np.float32))
+        database.write(name, [UpdateVectors(Points([row.id for row in rows], {vector: column}))])
 
 
 def drop_vectors(database: Database, schema: Schema, index: Index) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from quiverdb.cosdata.service.layout import HEAD
 from quiverdb.database import Database
 
-_READING = ("query", "facet", "scroll", "retrieve")
+_READING = ("query", "facet", "scroll", "retrieve", "count")
 
 
 class Interfering:

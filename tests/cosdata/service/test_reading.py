@@ -92,6 +92,30 @@ def test_writers_who_never_pause_wait_for_a_reader(database: EngineDatabase, ope
     assert found == shown(Service.of(database).call(operation, asked))
 
 
+@pytest.mark.parametrize(
+    ("operation", "counts"),
+    [
+        ("get_collection", lambda answer: [answer["vectors_count"]]),
+        ("load_collection", lambda answer: [answer["vectors_count"]]),
+        ("list_collections", lambda answer: [one["vectors_count"] for one in answer["collections"]]),
+        ("current_version", lambda answer: [answer["vector_count"]]),
+        ("list_versions", lambda answer: [one["vector_count"] for one in answer["versions"]]),
+    ],
+)
+def test_vectors_are_counted_as_of_one_state(
+    database: EngineDatabase, operation: str, counts: Callable[[Any], list[int]]
+) -> None:
+    service = Service.of(database)
+
+    def keep_and_write() -> None:
+        service.call("create_version", COLLECTION)
+        write(database)
+
+    keep_and_write()
+    disturbed = Service(Interfering(database, keep_and_write))  # type: ignore[arg-type]
+    assert set(counts(disturbed.call(operation, COLLECTION))) == {1}
+
+
 def test_a_reader_gives_up_when_others_never_pause(database: EngineDatabase) -> None:
     version = Service.of(database).call("create_version", COLLECTION)["version_number"]
     disturbed = Service(Interfering(database, lambda: write(database), 10_000))  # type: ignore[arg-type]

@@ -228,6 +228,19 @@ def test_a_description_is_a_text(world: World) -> None:
     assert world.ask("list_versions")["current_version"] == 0
 
 
+def test_a_version_that_is_deleted_while_it_is_current_is_gone(world: World) -> None:
+    world.stream([{"id": "a"}])
+    version = world.mark()
+    world.stream([{"id": "b"}])
+    world.switch(version)
+    world.forget(version)
+    for operation in ("get_version", "set_current_version", "delete_version"):
+        with pytest.raises(NotFoundError):
+            world.ask(operation, version=version)
+    assert world.ask("current_version")["version_number"] > version
+    world.check()
+
+
 @pytest.mark.parametrize("size", [1, 100])
 def test_writes_in_small_requests(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server is sent in many requests is as what it would be sent in one."""

@@ -18,6 +18,7 @@ from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.filters import check_schema, field_indexes
 from quiverdb.cosdata.service.layout import JOURNAL, MARK, PAST, PAST_SPARSE, RAW, SPARSE, Settings
+from quiverdb.cosdata.service.reading import in_one_state
 from quiverdb.cosdata.service.state import SpoiltError, State
 from quiverdb.cosdata.service.transactions import rfc3339
 from quiverdb.cosdata.service.values import plain
@@ -152,6 +153,10 @@ def loaded_collections(context: Context, _: Arguments) -> list[str]:
 
 
 def _described(context: Context, state: State) -> dict[str, Any]:
+    return in_one_state(context, state, lambda state: _counted(context, state))
+
+
+def _counted(context: Context, state: State) -> dict[str, Any]:
     settings = state.settings
     return {
         "name": state.name,

@@ -1,4 +1,4 @@
-"""Reading: what is answered about a state of a collection holds of that state, whatever others do meanwhile."""
+"""Reading: what is answered about a collection holds of one of its states, whatever others do meanwhile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quiverdb.cosdata.service.state import State, load_state
 from quiverdb.errors import InvalidInputError
 from quiverdb.errors import NotFoundError as MissingError
 
-__all__ = ["of_the_present", "of_version"]
+__all__ = ["in_one_state", "of_the_present"]
 
 T = TypeVar("T")
 
@@ -22,8 +22,8 @@ _UNGUARDED = 3
 """So many attempts let others write; after that they wait, unless they write through another service."""
 
 
-def of_version(context: Context, state: State, read: Callable[[State], T]) -> T:
-    """Return what is read of a version, read again if something was changed meanwhile.
+def in_one_state(context: Context, state: State, read: Callable[[State], T]) -> T:
+    """Return what is read of a state in several steps, read again if something was changed meanwhile.
 
     Raises ``ConflictError`` if others than this service change the collection without a pause.
     """
@@ -46,4 +46,4 @@ def of_the_present(context: Context, state: State, read: Callable[[State], T]) -
         latest = current(context, state.name)
         if latest.settings == state.settings:
             raise
-        return of_version(context, latest, read)
+        return in_one_state(context, latest, read)

@@ -32,7 +32,7 @@ from quiverdb.cosdata.service.questions import (
     in_batch,
 )
 from quiverdb.cosdata.service.rankings import Result, ranked
-from quiverdb.cosdata.service.reading import of_the_present, of_version
+from quiverdb.cosdata.service.reading import in_one_state, of_the_present
 from quiverdb.cosdata.service.staging import read_id
 from quiverdb.cosdata.service.state import State
 from quiverdb.database import Database
@@ -63,7 +63,7 @@ def _body(operation: str, arguments: Arguments) -> Body:
 def _answered(context: Context, state: State, body: Body, read: Callable[[State], list[Search]]) -> list[list[Result]]:
     """Answer searches about the present state, or about the version that the body names."""
     raw, version = flag(body, "return_raw_text"), body.get("version")
-    consistent = of_the_present if version is None else of_version
+    consistent = of_the_present if version is None else in_one_state
     return consistent(
         context, state, lambda state: _results(context.database, state, read(state), state.at(version), raw=raw)
     )

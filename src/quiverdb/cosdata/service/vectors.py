@@ -12,7 +12,7 @@ from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import PAST, PAST_SPARSE, RAW, SPARSE, point_id
-from quiverdb.cosdata.service.reading import of_version
+from quiverdb.cosdata.service.reading import in_one_state
 from quiverdb.cosdata.service.revisions import past_at, payload_of, present_at, stored_vectors, walk
 from quiverdb.cosdata.service.staging import read_id
 from quiverdb.cosdata.service.state import State
@@ -90,7 +90,7 @@ def _read(
         number = state.at(version)
         return present(state) if number is None else at(state, number)
 
-    return of_version(context, state, read)
+    return in_one_state(context, state, read)
 
 
 def _shown(record: Record) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,6 +13,7 @@ from quiverdb.cosdata.service.commits import apply, changing, rows_at_once, vect
 from quiverdb.cosdata.service.context import Context
 from quiverdb.cosdata.service.failures import required
 from quiverdb.cosdata.service.layout import NamedVersion
+from quiverdb.cosdata.service.reading import in_one_state
 from quiverdb.cosdata.service.revisions import (
     archived,
     born_after,
@@ -27,6 +29,8 @@ from quiverdb.model.query import Select
 from quiverdb.model.write import Delete, PointOperation, Upsert
 
 __all__ = ["VERSIONS"]
+
+T = TypeVar("T")
 
 
 def _shown(version: NamedVersion) -> dict[str, Any]:
@@ -47,6 +51,10 @@ def _present(context: Context, state: State) -> NamedVersion:
             return named
     changed_at = state.head.changed_at or state.created_at
     return NamedVersion(state.head.number, vectors_count(context, state), changed_at)
+
+
+def _in_one_state(read: Callable[[Context, State, Arguments], T]) -> Callable[[Context, State, Arguments], T]:
+    return lambda context, state, arguments: in_one_state(context, state, lambda state: read(context, state, arguments))
 
 
 def _list(context: Context, state: State, _: Arguments) -> dict[str, Any]:
@@ -116,9 +124,9 @@ def _delete(context: Context, state: State, arguments: Arguments) -> None:
 
 
 VERSIONS = {
-    "list_versions": _list,
-    "current_version": _current,
-    "get_version": _get,
+    "list_versions": _in_one_state(_list),
+    "current_version": _in_one_state(_current),
+    "get_version": _in_one_state(_get),
     "create_version": _create,
     "set_current_version": _set_current,
     "delete_version": _delete,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import numpy as np
@@ -175,6 +175,10 @@ class Fault:
         raise self.error
 
 
+def numbers(world: World, names: tuple[str, ...]) -> list[int]:
+    return [world.ask("current_version", collection=name)["version_number"] for name in names]
+
+
 def outcomes(world: World) -> set[bool]:
     return {committed(world, name) for name in NAMES}
 
@@ -185,7 +189,7 @@ def test_a_process_that_ends_at_any_change(world: World, when: str, names: tuple
     """Another service finishes what was decided; the journal is empty then, and everything goes on."""
     seen = set()
     for at in range(1, 100):
-        made = stage(world, names, number=at)
+        made, before = stage(world, names, number=at), numbers(world, names)
         with pytest.MonkeyPatch.context() as patch:
             fault = Fault(world, at, when, DeadError(), patch)
             with suppress(DeadError):
@@ -194,6 +198,7 @@ def test_a_process_that_ends_at_any_change(world: World, when: str, names: tuple
             break
         world.service = Service(world.database)
         [whole] = {_committed_anew(world, name, at) for name in names}
+        assert numbers(world, names) == [number + whole for number in before]
         seen.add(whole)
         assert entries(world) == 0
     assert True in seen or (when == "before" and len(names) == 1)
@@ -288,6 +293,22 @@ def test_collections_that_are_gone_are_left_out_of_recovery(world: World) -> Non
     world.database.delete_collection("c")
     world.service = Service(world.database)
     assert committed(world, "a")
+    assert entries(world) == 0
+
+
+def test_a_collection_of_the_same_name_is_not_what_the_journal_means(world: World) -> None:
+    made = stage(world)
+    with pytest.MonkeyPatch.context() as patch:
+        Fault(world, 3, "before", DeadError(), patch)
+        with pytest.raises(DeadError):
+            world.ask("commit_together", transactions=made)
+    assert entries(world) == 1
+    with closing(World("memory", "b")) as other:
+        world.database.delete_collection("b")
+        world.database.create_collection("b", other.database.spec("b"))
+    world.service = Service(world.database)
+    assert committed(world, "a")
+    assert world.ask("get_collection", collection="b")["vectors_count"] == 0
     assert entries(world) == 0
 
 

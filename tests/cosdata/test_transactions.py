@@ -128,13 +128,14 @@ def test_a_block_that_fails_ends_with_an_abort_that_hides_nothing(
 
 @pytest.mark.parametrize("begin", [BEGIN[0], lambda client: client.transactions.create().upsert("docs", VECTOR)])
 @pytest.mark.parametrize("abort", [None, ServerError("abort failed")])
+@pytest.mark.parametrize("failure", [COMMIT_FAILS, KeyboardInterrupt()])
 def test_a_commit_that_fails_is_what_is_told(
-    recorder: Recorder, client: Client, begin: Callable[[Client], Any], abort: Any
+    recorder: Recorder, client: Client, begin: Callable[[Client], Any], abort: Any, failure: BaseException
 ) -> None:
-    recorder.answers |= {"commit": COMMIT_FAILS, "abort": abort}
-    with pytest.raises(ServerError) as caught, begin(client):
+    recorder.answers |= {"commit": failure, "abort": abort}
+    with pytest.raises(type(failure)) as caught, begin(client):
         pass
-    assert caught.value is COMMIT_FAILS
+    assert caught.value is failure
     assert recorder.operations[-2:] == ["commit", "abort"]
 
 

@@ -142,7 +142,9 @@ def test_names_that_are_taken(world: World) -> None:
 def test_deletion(world: World) -> None:
     world.stream([{"id": "a", "values": [1, 2, 3]}])
     world.mark()
+    world.stage([{"id": "b"}])
     assert world.ask("delete_collection") is None
+    assert not world.service._context.transactions._open, "what was staged is let go of"
     with pytest.raises(NotFoundError) as caught:
         world.ask("delete_collection")
     assert caught.value.status == 400
@@ -246,9 +248,11 @@ def test_a_collection_that_is_deleted_while_all_are_listed_is_left_out() -> None
         ("create_sparse_index", {}, "Collection 'docs' not found"),
     ],
 )
+@pytest.mark.parametrize("again", [False, True])
 def test_a_collection_that_is_deleted_before_its_turn_is_missed(
-    monkeypatch: pytest.MonkeyPatch, operation: str, arguments: dict[str, Any], sentence: str
+    monkeypatch: pytest.MonkeyPatch, operation: str, arguments: dict[str, Any], sentence: str, again: bool
 ) -> None:
+    """Also if there is another one of its name by then."""
     with EngineDatabase.open(":memory:") as database:
         service = Service(database)
         service.call("create_collection", creation("docs"))
@@ -257,6 +261,8 @@ def test_a_collection_that_is_deleted_before_its_turn_is_missed(
         def deleting(context: Context, uids: Any) -> Any:
             monkeypatch.setattr(Context, "locked", locked)
             database.delete_collection("docs")
+            if again:
+                service.call("create_collection", creation("docs"))
             return locked(context, uids)
 
         monkeypatch.setattr(Context, "locked", deleting)

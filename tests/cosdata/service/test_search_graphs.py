@@ -115,3 +115,23 @@ def test_parameters_of_the_index_are_those_of_the_graph(database: EngineDatabase
     graph = database.info("parameters").spec.vectors[DENSE].hnsw
     assert graph is not None
     assert (graph.m, graph.ef_construct) == (20, 70)
+
+
+@pytest.mark.parametrize("depth", [0, 30, 100_000])
+def test_graphs_are_searched_as_deep_as_the_index_says(
+    database: EngineDatabase, monkeypatch: pytest.MonkeyPatch, depth: int
+) -> None:
+    made = Collection(Service.of(database).call, f"depth {depth}", SIZE)
+    made.index_dense(ef_search=depth)
+    made.upsert({"id": "a", "dense_values": np.ones(SIZE)})
+    asked: list[int | None] = []
+    query = database.query
+
+    def noted(name: str, queries: Any) -> Any:
+        asked.extend(one.params.ef for one in queries)
+        return query(name, queries)
+
+    monkeypatch.setattr(database, "query", noted)
+    made.ask("search_dense", query_vector=np.ones(SIZE))
+    made.ask("vector_neighbors", id="a")
+    assert asked == [max(depth, 1)] * 2

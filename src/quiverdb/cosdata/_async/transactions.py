@@ -302,8 +302,8 @@ class AsyncTransaction(AsyncChanges):
 class AsyncJointTransaction(AsyncChanges):
     """Change any collections, all together: made by ``client.transactions.create()``.
 
-    A transaction takes 200 vectors at most; ``Collection.transaction`` takes any number for one collection. A
-    server that cannot commit several collections together commits one after the other.
+    A transaction takes 200 vectors at most, from one thread; ``Collection.transaction`` takes any number for one
+    collection. A server that cannot commit several collections together commits one after the other.
     """
 
     max_vectors = 200

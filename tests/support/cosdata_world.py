@@ -21,6 +21,11 @@ SIZE = 3
 Vector = Mapping[str, Any]
 
 
+def as_float32(numbers: Any) -> list[float]:
+    """Return the decimals that float32 numbers are written as."""
+    return [float(str(number)) for number in np.asarray(numbers, np.float32)]
+
+
 def creation(name: str, dimension: int = SIZE, **options: Any) -> dict[str, Any]:
     """The arguments that create a collection."""
     return {"name": name, "dense_vector": {"enabled": True, "dimension": dimension}, **options}
@@ -34,10 +39,10 @@ def shown(vector: Vector) -> dict[str, Any]:
     return {
         "id": str(vector["id"]),
         "document_id": vector.get("document_id"),
-        "dense_values": None if dense is None else np.asarray(dense, np.float32).tolist(),
+        "dense_values": None if dense is None else as_float32(dense),
         "metadata": vector.get("metadata"),
         "sparse_indices": [index for index, _ in terms] if given else None,
-        "sparse_values": np.array([value for _, value in terms], np.float32).tolist() if given else None,
+        "sparse_values": as_float32([value for _, value in terms]) if given else None,
         "text": vector.get("text"),
     }
 

@@ -241,13 +241,16 @@ def test_texts_become_vectors_and_only_changed_ones_do_again(auto: Place, monkey
         row = auto.ask_index("fetch_in_index", ids=[key])["fetch"][0]
         return row["dense_vector"], row["sparse_vector"]
 
+    def made(text: str) -> tuple[Any, Any]:
+        return [float(str(number)) for number in dense(model, [text])[0]], sparse(model, [text])[0]
+
     model = Vectorizer(model_name="bge-m3", text_field="text", dim=1024)
     for text in ("red wine", "white wine"):
         auto.ask("update", data=[{"__AUTO_ID__": key, "text": text, "score": 3}])
-        assert stored() == (dense(model, [text])[0].tolist(), sparse(model, [text])[0])
+        assert stored() == made(text)
     monkeypatch.setattr("quiverdb.vikingdb.service.encoding.dense", None)  # from here on none must be asked for
     assert auto.ask("update", data=[{"__AUTO_ID__": key, "text": "white wine", "title": "new"}])["token_usage"] == {}
-    assert stored() == (dense(model, ["white wine"])[0].tolist(), sparse(model, ["white wine"])[0])
+    assert stored() == made("white wine")
 
 
 def test_texts_that_a_model_reads_must_not_be_empty(auto: Place) -> None:

@@ -19,6 +19,7 @@ from quiverdb.cosdata.service.state import State
 from quiverdb.model.filter import Filter, MatchValue
 from quiverdb.model.point import SparseVector
 from quiverdb.model.result import Record
+from quiverdb.packing import shortest
 
 __all__ = ["VECTORS"]
 
@@ -100,10 +101,10 @@ def _shown(record: Record) -> dict[str, Any]:
     return {
         "id": payload["id"],
         "document_id": payload.get("document_id"),
-        "dense_values": dense.tolist() if isinstance(dense, np.ndarray) else None,
+        "dense_values": shortest(dense) if isinstance(dense, np.ndarray) else None,
         "metadata": payload.get("metadata"),
         "sparse_indices": terms and terms.indices.tolist(),
-        "sparse_values": terms and terms.values.tolist(),
+        "sparse_values": terms and shortest(terms.values),
         "text": payload.get("text"),
     }
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from quiverdb.model.query import PayloadSelector, Select, VectorSelector
+from quiverdb.packing import shortest
 from quiverdb.vikingdb.service.asked import Asked
 from quiverdb.vikingdb.service.candidates import Candidate
 from quiverdb.vikingdb.service.keywords import Keywords
@@ -121,7 +122,7 @@ class _Shown:
         for name in self._dense:
             vector = (candidate.vectors or {}).get(RAW)
             if isinstance(vector, np.ndarray):
-                fields[name] = [float(str(number)) for number in vector]
+                fields[name] = shortest(vector)
         item: dict[str, Any] = {"id": key_of(payload), "fields": fields, "score": candidate.score}
         if candidate.ann_score is not None:
             item["ann_score"] = candidate.ann_score

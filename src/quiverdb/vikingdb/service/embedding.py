@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from quiverdb.packing import shortest
 from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.layout import Vectorizer
 from quiverdb.vikingdb.service.reading import check_keys, flag, integer, invalid, listing, mapping, missing, text
@@ -132,4 +133,6 @@ _MAKERS: Mapping[str, Callable[[Vectorizer, Sequence[str]], Any]] = {
 
 
 def _plain(made: Any) -> Any:
-    return made if isinstance(made, dict) else made.tolist()
+    if isinstance(made, dict):
+        return made
+    return shortest(made) if made.ndim == 1 else [shortest(row) for row in made]

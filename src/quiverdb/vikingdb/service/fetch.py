@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quiverdb.model.result import Record
+from quiverdb.packing import shortest
 from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.layout import RAW, WEIGHTS, Field, Index, Schema, dense_name
 from quiverdb.vikingdb.service.reading import check_keys, flag, invalid, listing, text
@@ -81,7 +82,7 @@ def _fields(row: Record, names: Sequence[str], vector: Field | None) -> dict[str
 
 def _dense(row: Record, name: str) -> list[float] | None:
     vector = (row.vectors or {}).get(name)
-    return vector.tolist() if isinstance(vector, np.ndarray) else None
+    return shortest(vector) if isinstance(vector, np.ndarray) else None
 
 
 def _output(schema: Schema, given: Any) -> tuple[str, ...]:

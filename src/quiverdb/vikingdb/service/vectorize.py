@@ -22,6 +22,7 @@ from quiverdb.embed import HashingEmbedder, embed, model_infos
 from quiverdb.embed.bm25 import bm25_analyzer
 from quiverdb.embed.registry import families
 from quiverdb.model.point import FloatArray, SparseVector
+from quiverdb.packing import shortest
 from quiverdb.text.analyzer import Analyzer
 from quiverdb.vikingdb.service.layout import Vectorizer
 from quiverdb.vikingdb.service.reading import invalid
@@ -155,7 +156,7 @@ def sparse(vectorizer: Vectorizer, texts: Sequence[str], kind: Kind = "document"
     name = vectorizer.model_name
     if "sparse" in families(name):
         made = [vector for vector in embed(name, kind, texts) if isinstance(vector, SparseVector)]
-        return [dict(zip(map(str, v.indices.tolist()), v.values.tolist(), strict=True)) for v in made]
+        return [dict(zip(map(str, v.indices.tolist()), shortest(v.values), strict=True)) for v in made]
     model = known_model(name, vectorizer.model_version)
     if model is not None and not model.sparse:
         raise invalid(f"the model {name!r} makes no sparse vectors")

@@ -16,7 +16,7 @@ from quiverdb.model.collection import CollectionSpec, Distance, OptimizerSpec, S
 from quiverdb.model.filter import Filter, Range
 from quiverdb.model.point import DenseColumn, Points
 from quiverdb.model.query import Nearest, Query, SearchParams
-from quiverdb.model.write import Delete, DeleteVector, SetPayload, Upsert
+from quiverdb.model.write import CreateVector, Delete, DeleteVector, SetPayload, Upsert
 
 SIZE = 16
 
@@ -145,4 +145,21 @@ def test_a_graph_whose_vector_was_deleted_meanwhile_leaves_no_file(tmp_path):
         graph = Graph.build(view.schema.spec.vectors["v"], Recipe(8, 32), view.dense("v"))
         database.write("c", [DeleteVector("v")])
         _publish(collection, collection.segment, view, "v", graph)
+        assert not list(tmp_path.glob("collections/*/graph-*"))
+
+
+def test_a_graph_of_a_former_vector_of_the_name_and_slot_is_not_taken(tmp_path):
+    with EngineDatabase.open(tmp_path) as database:
+        vectors = {f"v{number}": VectorSpec(SIZE, Distance.EUCLID) for number in range(62)}
+        database.create_collection("c", CollectionSpec(vectors))
+        rows = np.random.default_rng(4).normal(size=(50, SIZE)).astype("f4")
+        database.write("c", [Upsert(Points(list(range(50)), {"v5": DenseColumn(rows)}))])
+        collection = database._find("c")
+        view = collection.view
+        graph = Graph.build(view.schema.spec.vectors["v5"], Recipe(8, 32), view.dense("v5"))
+        database.write("c", [DeleteVector("v5")])
+        database.write("c", [CreateVector("v5", VectorSpec(SIZE, Distance.EUCLID))])
+        assert collection.view.schema.slots["v5"] == view.schema.slots["v5"]
+        _publish(collection, collection.segment, view, "v5", graph)
+        assert "v5" not in collection.view.graphs
         assert not list(tmp_path.glob("collections/*/graph-*"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from quiverdb.errors import InvalidInputError, NotFoundError
 from quiverdb.model.collection import CollectionSpec, Distance, FieldIndex, FieldType, SparseVectorSpec, VectorSpec
 from quiverdb.model.filter import Filter, HasVector, IsEmpty, MatchValue, Range
 from quiverdb.model.point import DenseColumn, Points, SparseVector
+from quiverdb.model.query import Nearest, Query
 from quiverdb.model.write import (
     ClearPayload,
     CreateFieldIndex,
@@ -153,6 +156,91 @@ def test_named_vectors_come_and_go(database):
     assert state(database)[2][1] == {}
     with pytest.raises(InvalidInputError, match="only operation"):
         database.write("c", [DeleteVector("late"), Delete((1,))])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_names_come_and_go_as_often_as_one_likes(seed, tmp_path):
+    """Slots of dropped vectors are given out again, and nothing of the former vector shows."""
+    draw = random.Random(seed)
+    kinds: dict[str, str] = {"a": "a", "b": "b", "s": "s"}
+    model: dict[int, dict] = {}
+    database = EngineDatabase.open(tmp_path)
+    database.create_collection("c", SPEC)
+    specs = {"a": VectorSpec(2, Distance.DOT), "b": VectorSpec(3, Distance.EUCLID), "s": SparseVectorSpec()}
+    made = {
+        "a": lambda: DenseColumn(np.array([[draw.randrange(9), draw.randrange(9)]], "f4")),
+        "b": lambda: DenseColumn(np.array([[draw.randrange(9)] * 3], "f4")),
+        "s": lambda: [sparse(**{f"i{draw.randrange(5)}": float(draw.randrange(1, 9))})],
+    }
+
+    def plain(column):
+        if isinstance(column, DenseColumn):
+            return column.rows[0].tolist()
+        return dict(zip(column[0].indices.tolist(), column[0].values.tolist(), strict=True))
+
+    for step in range(250):
+        name = draw.choice("uvwxyz")
+        if name in kinds:
+            database.write("c", [DeleteVector(name)], wait=False)
+            del kinds[name]
+            for vectors in model.values():
+                vectors.pop(name, None)
+        else:
+            kinds[name] = draw.choice("abs")
+            database.write("c", [CreateVector(name, specs[kinds[name]])], wait=False)
+        for _ in range(3):
+            id, held = draw.randrange(60), draw.sample(sorted(kinds), draw.randint(1, min(3, len(kinds))))
+            columns = {name: made[kinds[name]]() for name in held}
+            points = Points([id], columns)
+            new = {name: plain(column) for name, column in columns.items()}
+            if id in model and draw.random() < 0.7:
+                database.write("c", [UpdateVectors(points), SetPayload((id,), {"n": step})], wait=False)
+                model[id] |= new
+            else:
+                database.write("c", [Upsert(points)], wait=False)
+                model[id] = new
+        if step % 97 == 0:
+            database.close()
+            database = EngineDatabase.open(tmp_path)
+        assert {id: point[1] for id, point in state(database).items()} == model
+        for name, kind in kinds.items():
+            having = {id for id, vectors in model.items() if name in vectors}
+            assert database.count("c", Filter(must=(HasVector(name),))) == len(having)
+            asked = (
+                sparse(**{f"i{term}": 1.0 for term in range(5)}) if kind == "s" else np.ones(2 if kind == "a" else 3)
+            )
+            hits = database.query("c", [Query(Nearest(asked), using=name, limit=100)])[0]
+            assert {hit.id for hit in hits} == having
+    assert database._find("c").view.schema.next_slot > 62
+    database.close()
+
+
+def test_former_sparse_vectors_of_a_slot_do_not_count(database):
+    database.write("c", [upsert([1, 2], a=[[1, 2], [3, 4]], s=[sparse(i1=1.0), sparse(i2=1.0)])])
+    collection = database._find("c")
+    slot = collection.view.schema.slots["s"]
+    database.write("c", [DeleteVector("s")])
+    while True:
+        database.write("c", [CreateVector("s", SparseVectorSpec(modifier="idf"))])
+        if collection.view.schema.slots["s"] == slot:
+            break
+        database.write("c", [DeleteVector("s")])
+    assert [hit.id for hit in database.query("c", [Query(Nearest(sparse(i1=1.0)), using="s")])[0]] == []
+    database.write("c", [UpdateVectors(Points([1], {"a": DenseColumn(np.ones((1, 2), "f4"))}))])
+    database.write("c", [UpdateVectors(Points([2], {"s": [sparse(i1=1.0)]}))])
+    [hit] = database.query("c", [Query(Nearest(sparse(i1=1.0)), using="s")])[0]
+    assert (hit.id, hit.score) == (2, pytest.approx(np.log(1 + 0.5 / 1.5)))
+
+
+def test_there_are_62_names_at_a_time(database):
+    for number in range(59):
+        database.write("c", [CreateVector(f"v{number}", VectorSpec(2, Distance.DOT))])
+    with pytest.raises(InvalidInputError, match="at most 62 named vectors"):
+        database.write("c", [CreateVector("more", VectorSpec(2, Distance.DOT))])
+    database.write("c", [upsert([1], v7=[[1, 2]]), upsert([2], a=[[1, 2]])])
+    database.write("c", [DeleteVector("v7")])
+    database.write("c", [CreateVector("more", VectorSpec(3, Distance.DOT))])
+    assert {id: point[1] for id, point in state(database).items()} == {1: {}, 2: {"a": [1, 2]}}
 
 
 def test_payload_indexes_follow_changes(database):

@@ -207,12 +207,15 @@ class Collection:
             schema = change_schema(view.schema, operation)
             sequence = view.sequence + 1
             added = {}
-            state = msgspec.structs.replace(segment.state(), sequence=sequence)
+            commit = Commit(msgspec.structs.replace(segment.state(), sequence=sequence), schema=schema)
             if isinstance(operation, CreateVector):
                 added = segment.prepare_vector(operation.name, schema)
-                state.files.update({name: file.state for name, file in added.items()})
-            self._commit(Commit(state, schema=schema), sync=sync)
+                commit.state.files.update({name: file.state for name, file in added.items()})
+                commit.offsets, commit.rows = segment.without_slot(schema.slots[operation.name])
+                commit.ids = [segment.ids[offset] for offset in commit.offsets.tolist()]
+            self._commit(commit, sync=sync)
             with self._state:
+                segment.replace_rows(commit.offsets, commit.rows)
                 segment.sequence = sequence
                 segment.adapt(operation, schema, added)
                 self._view = segment.view()

@@ -227,7 +227,7 @@ def _publish(collection: Collection, segment: Segment, view: View, name: str, gr
     spec = view.schema.spec
     graph, state = segment.saved(slot, graph, load=resident(spec, spec.vectors[name]))
     with collection.writer:
-        if collection.segment is not segment or segment.schema.slots.get(name) != slot:
+        if collection.segment is not segment or segment.vectors.get(name) is not view.vectors[name]:
             segment.drop_graph(state)
             return
         old = segment.graphs.get(name)

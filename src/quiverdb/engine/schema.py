@@ -76,10 +76,7 @@ def change_schema(schema: Schema, operation: SchemaOperation) -> Schema:
 def _with_vector(schema: Schema, name: str, spec: Any) -> Schema:
     if name in schema.slots:
         raise AlreadyExistsError(f"vector {name!r} exists already", kind="vector", name=name)
-    if schema.next_slot >= MAX_SLOTS:
-        raise InvalidInputError(
-            f"a collection can have had {MAX_SLOTS} vector names at most; copy it to a new collection", field="vectors"
-        )
+    turn = _next_free(schema)
     collection = schema.spec
     if isinstance(spec, VectorSpec):
         check_vector_spec(name, spec)
@@ -87,8 +84,17 @@ def _with_vector(schema: Schema, name: str, spec: Any) -> Schema:
     else:
         check_vector_name(name)
         collection = msgspec.structs.replace(collection, sparse_vectors={**collection.sparse_vectors, name: spec})
-    slots = {**schema.slots, name: schema.next_slot}
-    return _storable(msgspec.structs.replace(schema, spec=collection, slots=slots, next_slot=schema.next_slot + 1))
+    slots = {**schema.slots, name: turn % MAX_SLOTS}
+    return _storable(msgspec.structs.replace(schema, spec=collection, slots=slots, next_slot=turn + 1))
+
+
+def _next_free(schema: Schema) -> int:
+    """Return the next number whose slot is free; those that were freed last come last."""
+    taken = set(schema.slots.values())
+    for turn in range(schema.next_slot, schema.next_slot + MAX_SLOTS):
+        if turn % MAX_SLOTS not in taken:
+            return turn
+    raise InvalidInputError(f"a collection holds at most {MAX_SLOTS} named vectors", field="vectors")
 
 
 def _without_vector(schema: Schema, name: str) -> Schema:

@@ -347,6 +347,20 @@ class Segment:
             sync_folder(self.folder)
         return files
 
+    def without_slot(self, slot: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+        """Return the offsets of the points that had the former vector of a slot, and rows that do not say so."""
+        offsets = to_array(self.live)
+        offsets = offsets[self.rows["vectors"][offsets] >> slot & 1 == 1]
+        rows = self.rows[offsets]
+        rows["vectors"] &= ~(1 << slot)
+        return offsets, rows
+
+    def replace_rows(self, offsets: npt.NDArray[np.int64], rows: npt.NDArray[Any]) -> None:
+        """Give points other rows; views that are open keep theirs."""
+        if len(offsets):
+            self.rows = self.rows.copy()
+            self.rows[offsets] = rows
+
     def adapt(self, operation: SchemaOperation, schema: Schema, added: Mapping[str, AppendFile]) -> None:
         """Follow a committed change of the schema."""
         before, self.schema = self.schema, schema

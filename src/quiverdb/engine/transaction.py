@@ -280,7 +280,10 @@ class Transaction:
     def sparse(self, draft: Draft) -> dict[int, SparseVector]:
         """Return the sparse vectors that a draft has in the end, by slot."""
         slots = self.view.schema.slots
-        kept = {} if draft.replaced or draft.offset is None else self.view.sparse(draft.offset)
+        kept = {}
+        if not draft.replaced and draft.offset is not None:
+            bits = int(self.view.rows["vectors"][draft.offset])  # records may hold former vectors of a slot, too
+            kept = {slot: vector for slot, vector in self.view.sparse(draft.offset).items() if bits >> slot & 1}
         for name, source in draft.vectors.items():
             if isinstance(source, SparseVector):
                 kept[slots[name]] = source

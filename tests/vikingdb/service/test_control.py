@@ -535,3 +535,13 @@ def test_an_index_is_filled_in_steps_that_a_server_takes(place: Place, monkeypat
     assert max(numbers) <= 1 << 20
     rows = place.ask("fetch_in_index", index_name="i", ids=[1, 150, 300])["fetch"]
     assert [row["dense_vector"][0] for row in rows] == [1.0, 150.0, 300.0]
+
+
+def test_an_index_can_be_made_anew_as_often_as_one_likes(place: Place) -> None:
+    place.create()
+    place.ask("upsert", data=[full_row(1)])
+    for _ in range(70):
+        place.control("delete_index", IndexName=INDEX)
+        place.control("create_index", IndexName=INDEX, VectorIndex=FLAT)
+    [hit] = place.ask_index("search_by_vector", dense_vector=[1, 0, 0, 0])["data"]
+    assert (hit["id"], hit["score"]) == (1, 1.0)

@@ -66,8 +66,9 @@ _T = TypeVar("_T")
 class Schema(msgspec.Struct, frozen=True):
     """Keep a collection's settings, the slot of every named vector, the declared payload indexes, and the shards.
 
-    Slots number the vectors for good: that of a dropped vector is not given out again. So do the numbers of shard
-    keys; points of a collection without shard keys are in shard 0.
+    Slots number the vectors. They are given out in turn, and that of a dropped vector again once its turn has come:
+    ``next_slot`` counts on past the last slot. Shard keys are numbered for good; points of a collection without them
+    are in shard 0.
     """
 
     spec: CollectionSpec

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -27,7 +29,9 @@ from quiverdb.model.snapshot import Snapshot
 from quiverdb.model.work import WorkReport
 from quiverdb.model.write import WriteOperation
 
-__all__ = ["AliasChange", "Database", "ScrollRequest", "pages"]
+__all__ = ["AliasChange", "Database", "OnePerDatabase", "ScrollRequest", "pages"]
+
+T = TypeVar("T")
 
 
 class AliasChange(msgspec.Struct, frozen=True):
@@ -200,3 +204,23 @@ def pages(database: Database, name: str, request: ScrollRequest) -> Iterator[lis
         if page.next is None:
             return
         request = msgspec.structs.replace(request, offset=page.next)
+
+
+class OnePerDatabase(Generic[T]):
+    """Give all who use a database in this process the same object, as long as one of them keeps it.
+
+    The object must hold the database, so that the place of one that is gone is never taken for it.
+    """
+
+    def __init__(self, make: Callable[[Database], T]) -> None:
+        self._make = make
+        self._made: weakref.WeakValueDictionary[int, T] = weakref.WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    def of(self, database: Database) -> T:
+        """Return the object of a database, made if there is none."""
+        with self._lock:
+            found = self._made.get(id(database))
+            if found is None:
+                found = self._made[id(database)] = self._make(database)
+            return found

@@ -22,7 +22,7 @@ from quiverdb.model.collection import (
     VectorPatch,
     VectorSpec,
 )
-from quiverdb.model.filter import Filter, MatchValue
+from quiverdb.model.filter import Condition, Filter, MatchText, MatchValue
 from quiverdb.model.point import DenseColumn, Points, SparseVector
 from quiverdb.model.query import Nearest, Query
 from quiverdb.model.write import Upsert
@@ -210,6 +210,16 @@ def test_filters_with_huge_integers_are_refused():
         database.create_collection("docs", SPEC)
         with pytest.raises(InvalidInputError, match="64 bits"):
             database.count("docs", Filter(must=(MatchValue("a", 2**70),)))
+
+
+@pytest.mark.parametrize(
+    "condition", [MatchValue("city", "\ud800"), MatchText("city", "\udfff"), MatchValue("\ud800", 1)]
+)
+def test_half_a_character_in_a_filter_is_refused(condition: Condition) -> None:
+    with EngineDatabase.open(":memory:") as database:
+        database.create_collection("docs", CollectionSpec({"": VectorSpec(2, Distance.DOT)}))
+        with pytest.raises(InvalidInputError, match="half a character"):
+            database.count("docs", Filter(must=(condition,)))
 
 
 def test_a_request_outlasts_any_number_of_replacements():

@@ -276,6 +276,10 @@ class Collection:
             key = _encode(filter if view.shards is None else (filter, view.shards))
         except OverflowError as error:
             raise InvalidInputError("integers in a filter must fit into 64 bits", field="filter") from error
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(
+                "a filter holds half a character, which UTF-8 does not have", field="filter"
+            ) from error
         found = self._selected.get(key)
         if found is None or found[0] != view.stamp:
             with self._indexes_of(view) as segment:

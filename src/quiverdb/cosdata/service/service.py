@@ -6,9 +6,7 @@ state of the collection that is asked for.
 
 from __future__ import annotations
 
-import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,7 +22,7 @@ from quiverdb.cosdata.service.state import State
 from quiverdb.cosdata.service.vectors import VECTORS
 from quiverdb.cosdata.service.versions import VERSIONS
 from quiverdb.cosdata.service.writes import WRITES, commit_together
-from quiverdb.database import Database
+from quiverdb.database import Database, OnePerDatabase
 from quiverdb.errors import QuiverError
 
 __all__ = ["Service"]
@@ -42,8 +40,6 @@ _ON_ALL: Mapping[str, Callable[[Context, Arguments], Any]] = {
     "loaded_collections": loaded_collections,
     "commit_together": commit_together,
 }
-_services: weakref.WeakValueDictionary[int, Service] = weakref.WeakValueDictionary()
-_registry = threading.Lock()
 
 
 class Service:
@@ -72,14 +68,10 @@ class Service:
         self.database = database
         self._context = Context(database, transaction_timeout, clock, now)
 
-    @classmethod
-    def of(cls, database: Database) -> Service:
+    @staticmethod
+    def of(database: Database) -> Service:
         """Return the service that all users of a database in this process share."""
-        with _registry:
-            service = _services.get(id(database))
-            if service is None:
-                service = _services[id(database)] = cls(database)
-            return service
+        return _SERVICES.of(database)
 
     @property
     def transaction_timeout(self) -> float:
@@ -119,3 +111,6 @@ class Service:
 
     def close(self) -> None:
         """Do nothing: the database stays with who opened it, and others may share this service."""
+
+
+_SERVICES = OnePerDatabase(Service)

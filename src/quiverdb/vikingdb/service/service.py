@@ -10,11 +10,10 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from quiverdb.database import Database
+from quiverdb.database import Database, OnePerDatabase
 from quiverdb.errors import InvalidInputError, NotFoundError, QuiverError, RateLimitedError, UnsupportedError
 from quiverdb.vikingdb.exceptions import UNKNOWN, VikingException, failure
 from quiverdb.vikingdb.operations import OPERATIONS, Operation, Payload
@@ -35,8 +34,6 @@ OnNothing: TypeAlias = "Callable[[Service, Payload], Result]"
 OnCollection: TypeAlias = "Callable[[Service, Schema, Payload], Result]"
 OnIndex: TypeAlias = "Callable[[Service, Schema, Index, Payload], Result]"
 
-_services: weakref.WeakValueDictionary[int, Service] = weakref.WeakValueDictionary()
-_registry = threading.Lock()
 
 SUCCESS = "The API call was executed successfully."
 
@@ -53,14 +50,10 @@ class Service:
         self._managing = threading.RLock()
         self._locks: dict[str, threading.RLock] = {}
 
-    @classmethod
-    def of(cls, database: Database) -> Service:
+    @staticmethod
+    def of(database: Database) -> Service:
         """Return the service that all users of a database in this process share."""
-        with _registry:
-            service = _services.get(id(database))
-            if service is None:
-                service = _services[id(database)] = cls(database)
-            return service
+        return _SERVICES.of(database)
 
     def call(self, operation: str, payload: Payload, options: Any = None) -> Mapping[str, Any]:
         """Carry out an operation and return its envelope; raises ``VikingException``.
@@ -155,3 +148,6 @@ def _code(error: QuiverError) -> str:
 _ON_NOTHING: Mapping[str, OnNothing] = {**MODELS, **CONTROL}
 _ON_COLLECTION: Mapping[str, OnCollection] = {**WRITES, "fetch_in_collection": fetch_in_collection}
 _ON_INDEX: Mapping[str, OnIndex] = {**SEARCHES, "fetch_in_index": fetch_in_index, "aggregate": aggregate}
+
+
+_SERVICES = OnePerDatabase(Service)

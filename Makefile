@@ -37,16 +37,13 @@ bench: $(VENV)/.bench
 soak: $(VENV)/.test
 	QUIVERDB_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST) --timeout=0 tests $(ARGS)
 
-# Requests to the server, made up by its description.
-fuzz: $(VENV)/.test
-	QUIVERDB_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST) --timeout=0 tests/server/test_openapi.py tests/server/test_bodies.py $(ARGS)
-
 go: $(VENV)/.test
 	$(BIN)/python tests/go/run.py
 
-# The server: requests that are almost right, many of them; kills, crowds of clients, and long work.
+# The server: many requests that are almost right, or made up by its description; kills, crowds of clients, long work.
+FUZZED := $(wildcard $(addprefix tests/server/,test_fuzz.py test_openapi.py test_bodies.py */test_fuzz.py */test_openapi.py))
 fuzz: $(VENV)/.test
-	QUIVERDB_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST) --dist load --timeout=0 tests/server/test_fuzz.py $(ARGS)
+	QUIVERDB_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST) --dist load --timeout=0 $(FUZZED) $(ARGS)
 
 hardship: $(VENV)/.test
 	QUIVERDB_HARDSHIP=10 $(BIN)/python -m pytest --durations=10 --timeout=0 tests/server/test_hardship.py $(ARGS)

@@ -17,7 +17,7 @@ import math
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from quiverdb.model.filter import Filter, HasId
 from quiverdb.model.query import FacetQuery, Select
 from quiverdb.model.result import Record
 from quiverdb.vikingdb.operations import Payload
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.filters import filter_of, indexed_field
 from quiverdb.vikingdb.service.layout import Index, Schema, dense_name, point_id
 from quiverdb.vikingdb.service.reading import check_keys, choice, invalid, listing, mapping, missing, number
@@ -33,9 +34,6 @@ from quiverdb.vikingdb.service.rows import dense_size, is_row, key_of, read_key
 from quiverdb.vikingdb.service.state import LOCATORS, stored_name
 from quiverdb.vikingdb.service.values import float32
 from quiverdb.vikingdb.service.writes import MOST_ROWS
-
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
 
 __all__ = ["aggregate"]
 
@@ -70,26 +68,26 @@ def _average(values: Sequence[Value]) -> Value:
 _MEASURES: Mapping[str, Callable[[Sequence[Value]], Value]] = {"sum": _sum, "avg": _average, "min": min, "max": max}
 
 
-def aggregate(service: Service, schema: Schema, index: Index, payload: Payload) -> dict[str, Any]:
+def aggregate(context: Context, schema: Schema, index: Index, payload: Payload) -> dict[str, Any]:
     """Count rows, or take one of their numbers together."""
     given = {name: value for name, value in payload.items() if value is not None}
     check_keys(given, _KEYS, "the request")
     op = choice(given.get("op"), "op", ("count", *_MEASURES, WEIGHTED_SUM))
-    filter = filter_of(service, schema, index, given.get("filter"))
+    filter = filter_of(context, schema, index, given.get("filter"))
     group, measured = _group(schema, index, given), given.get("calc_value_on")
     keep, order = _bounds(given), _order(given)
     if group is None and (keep or order):
         raise invalid("cond and order go with a field to group by")
     if op == WEIGHTED_SUM:
         _check_absent(given, op, ("field", "group_by", "calc_value_on"))
-        return {"op": op, "field": NO_FIELD, "agg": {}, op: _weighted_sum(service, schema, index, given, filter)}
+        return {"op": op, "field": NO_FIELD, "agg": {}, op: _weighted_sum(context, schema, index, given, filter)}
     _check_absent(given, op, ("ids", "weights"))
     if op == "count":
         _check_absent(given, op, ("calc_value_on",))
-        groups = _counted(service, schema, group, filter)
+        groups = _counted(context, schema, group, filter)
     else:
         indexed_field(schema, index, measured, _NUMERIC, "calc_value_on")
-        groups = _measured(service, schema, group, str(measured), filter, _MEASURES[op])
+        groups = _measured(context, schema, group, str(measured), filter, _MEASURES[op])
     kept = [(value, found) for value, found in groups.items() if all(holds(found, bound) for holds, bound in keep)]
     if order:
         kept.sort(key=lambda pair: pair[1], reverse=order == "desc")
@@ -124,9 +122,9 @@ def _check_absent(given: Payload, op: str, names: Sequence[str]) -> None:
             raise invalid(f"{name} does not go with the op {op}")
 
 
-def _counted(service: Service, schema: Schema, group: str | None, filter: Filter | None) -> Groups:
+def _counted(context: Context, schema: Schema, group: str | None, filter: Filter | None) -> Groups:
     """Count rows by the values of a field, those that occur most first."""
-    database, name = service.database, stored_name(schema)
+    database, name = context.database, stored_name(schema)
     total = database.count(name, filter)
     if group is None or not total:
         return {} if group is not None else {None: total}
@@ -135,7 +133,7 @@ def _counted(service: Service, schema: Schema, group: str | None, filter: Filter
 
 
 def _measured(
-    service: Service,
+    context: Context,
     schema: Schema,
     group: str | None,
     field: str,
@@ -145,20 +143,20 @@ def _measured(
     """Take the numbers of a field together, those of each group by themselves."""
     keys = (field,) if group is None else (field, group)
     values: dict[str | int | bool | None, list[Value]] = defaultdict(list)
-    for row in _rows(service, schema, ScrollRequest(filter, _AT_ONCE, with_payload=Select(include=keys))):
+    for row in _rows(context, schema, ScrollRequest(filter, _AT_ONCE, with_payload=Select(include=keys))):
         stored = row.payload or {}
         if all(key in stored for key in keys):
             values[None if group is None else stored[group]].append(stored[field])
     return {value: measure(numbers) for value, numbers in sorted(values.items(), key=lambda pair: str(pair[0]))}
 
 
-def _rows(service: Service, schema: Schema, request: ScrollRequest) -> Iterator[Record]:
-    found = pages(service.database, stored_name(schema), request)
+def _rows(context: Context, schema: Schema, request: ScrollRequest) -> Iterator[Record]:
+    found = pages(context.database, stored_name(schema), request)
     return (record for page in found for record in page)
 
 
 def _weighted_sum(
-    service: Service, schema: Schema, index: Index, given: Payload, filter: Filter | None
+    context: Context, schema: Schema, index: Index, given: Payload, filter: Filter | None
 ) -> dict[str, Any]:
     size, vector = dense_size(schema), dense_name(index.index_name)
     if size is None:
@@ -176,7 +174,7 @@ def _weighted_sum(
     request = ScrollRequest(
         Filter(must=(wanted,) if filter is None else (wanted, filter)), len(shares), with_vectors=(vector,)
     )
-    rows = [row for row in _rows(service, schema, request) if is_row(row.payload) and vector in (row.vectors or ())]
+    rows = [row for row in _rows(context, schema, request) if is_row(row.payload) and vector in (row.vectors or ())]
     vectors = {key_of(row.payload or {}): (row.vectors or {})[vector] for row in rows}
     found = [key for key in shares if key in vectors]
     added = sum((shares[key] * np.asarray(vectors[key], np.float64) for key in found), np.zeros(size))

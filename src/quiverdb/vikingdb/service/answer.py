@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,15 +13,13 @@ from quiverdb.model.query import PayloadSelector, Select, VectorSelector
 from quiverdb.packing import shortest
 from quiverdb.vikingdb.service.asked import Asked
 from quiverdb.vikingdb.service.candidates import Candidate
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.keywords import Keywords
 from quiverdb.vikingdb.service.layout import PK, RAW, Schema
 from quiverdb.vikingdb.service.recall import Recall, Wanted
 from quiverdb.vikingdb.service.rerank import Report, Rerank
 from quiverdb.vikingdb.service.rows import fields_of, is_row, key_of
 from quiverdb.vikingdb.service.state import stored_name
-
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
 
 __all__ = ["Extras", "answered"]
 
@@ -43,7 +41,7 @@ _NO_EXTRAS = Extras()
 
 
 def answered(
-    service: Service, schema: Schema, asked: Asked, recall: Recall, extras: Extras = _NO_EXTRAS
+    context: Context, schema: Schema, asked: Asked, recall: Recall, extras: Extras = _NO_EXTRAS
 ) -> Mapping[str, Any]:
     """Return the result of a search: what is recalled goes through all that comes after it."""
     began = time.perf_counter()
@@ -51,14 +49,14 @@ def answered(
     if asked.process is None and not extras.reranks:
         report = Report()
         wanted = Wanted(asked.filter, asked.limit, asked.offset, payload, vectors)
-        page = _rows(recall(service, schema, wanted))
+        page = _rows(recall(context, schema, wanted))
     else:
         wanted = Wanted(asked.filter, _depth(asked, extras), 0, payload, vectors)
-        page, report = _refined(asked, _rows(recall(service, schema, wanted)), extras)
+        page, report = _refined(asked, _rows(recall(context, schema, wanted)), extras)
     shown = _Shown(schema, asked, extras.keywords)
     result: dict[str, Any] = {"data": list(map(shown, page)), "total_return_count": len(page), **extras.shown}
     if asked.filtered:
-        result["filter_matched_count"] = service.database.count(stored_name(schema), asked.filter)
+        result["filter_matched_count"] = context.database.count(stored_name(schema), asked.filter)
     if used := {**extras.used, **report.used}:
         result["token_usage"] = used
     if report.error is not None:

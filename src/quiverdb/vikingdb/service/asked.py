@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from quiverdb.model.filter import Condition, Filter, HasId
 from quiverdb.vikingdb.operations import Payload
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.filters import NOTHING, filter_of
 from quiverdb.vikingdb.service.layout import Index, Schema
 from quiverdb.vikingdb.service.post_process import Process, post_process
 from quiverdb.vikingdb.service.reading import check_keys, flag, integer, invalid, listing, mapping, number, text
 from quiverdb.vikingdb.service.rows import row_id
 from quiverdb.vikingdb.service.state import LOCATORS
-
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
 
 __all__ = ["MOST", "Asked", "read_asked"]
 
@@ -54,7 +52,7 @@ class Asked(msgspec.Struct, frozen=True):
     with_details: bool
 
 
-def read_asked(service: Service, schema: Schema, index: Index, payload: Payload, own: Collection[str]) -> Asked:
+def read_asked(context: Context, schema: Schema, index: Index, payload: Payload, own: Collection[str]) -> Asked:
     """Return what a payload asks for, which may have keys of its ``own`` besides those of all searches."""
     given = {key: value for key, value in payload.items() if value is not None}
     check_keys(given, _COMMON.union(own), "the request")
@@ -65,8 +63,8 @@ def read_asked(service: Service, schema: Schema, index: Index, payload: Payload,
     number(advance.get("filter_pre_ann_limit", 0), "advance.filter_pre_ann_limit", 0)
     number(advance.get("filter_pre_ann_ratio", 0), "advance.filter_pre_ann_ratio", 0)
     offset = integer(given.get("offset", 0), "offset", 0)
-    process, process_input = _process(service, schema, advance, limit, offset)
-    condition = filter_of(service, schema, index, given.get("filter"))
+    process, process_input = _process(context, schema, advance, limit, offset)
+    condition = filter_of(context, schema, index, given.get("filter"))
     return Asked(
         limit=limit,
         offset=offset,
@@ -90,14 +88,14 @@ def _check_flags(given: Payload) -> None:
 
 
 def _process(
-    service: Service, schema: Schema, advance: Mapping[str, Any], limit: int, offset: int
+    context: Context, schema: Schema, advance: Mapping[str, Any], limit: int, offset: int
 ) -> tuple[Process | None, int]:
     ops = listing(advance.get("post_process_ops", ()), "advance.post_process_ops")
     usual = min(max(3 * limit, offset + limit), MOST)
     wanted = integer(advance.get("post_process_input_limit", usual), "advance.post_process_input_limit", 1, MOST)
     if wanted < limit:
         raise invalid(f"advance.post_process_input_limit must be at least the limit {limit}, got {wanted}")
-    return (post_process(schema, ops, service.clock) if ops else None), wanted
+    return (post_process(schema, ops, context.clock) if ops else None), wanted
 
 
 def _among(schema: Schema, advance: Mapping[str, Any], condition: Filter | None) -> Filter | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,7 @@ from quiverdb.model.filter import Filter
 from quiverdb.model.write import CreateFieldIndex, SetPayload, WriteOperation
 from quiverdb.vikingdb.exceptions import VikingVectorException, failure
 from quiverdb.vikingdb.operations import Payload
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.definitions import (
     describe_index,
     describe_schema,
@@ -37,12 +38,9 @@ from quiverdb.vikingdb.service.rows import alive, dense_size, field_of_type
 from quiverdb.vikingdb.service.state import index_of, load_schema, save_schema, schemas, stored_name
 from quiverdb.vikingdb.service.vectors import FLAT, add_vectors, declare_fields, drop_vectors
 
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
-
 __all__ = ["CONTROL", "Control"]
 
-Control: TypeAlias = "Callable[[Service, Payload], dict[str, Any]]"
+Control: TypeAlias = Callable[[Context, Payload], dict[str, Any]]
 
 MOST_COLLECTIONS = 200
 MOST_INDEXES = 200
@@ -57,10 +55,10 @@ _TOKENS = FieldIndex(FieldType.TEXT, tokenizer="whitespace", lowercase=False, sc
 _DONE = "success"
 
 
-def create_collection(service: Service, body: Payload) -> dict[str, Any]:
+def create_collection(context: Context, body: Payload) -> dict[str, Any]:
     """Create a collection; ``AlreadyExists.VikingdbCollection`` if the name is taken."""
-    schema = read_schema(body, resource_id=f"vdb-{secrets.token_hex(8)}", now=service.clock())
-    database, name = service.database, stored_name(schema)
+    schema = read_schema(body, resource_id=f"vdb-{secrets.token_hex(8)}", now=context.clock())
+    database, name = context.database, stored_name(schema)
     if len(schemas(database)) >= MOST_COLLECTIONS:
         raise _denied("Collection", f"There are {MOST_COLLECTIONS} collections, which is the most there can be.")
     if database.has_collection(name):
@@ -79,85 +77,85 @@ def create_collection(service: Service, body: Payload) -> dict[str, Any]:
     return {"ResourceId": schema.resource_id, "Message": _DONE}
 
 
-def get_collection(service: Service, body: Payload) -> dict[str, Any]:
+def get_collection(context: Context, body: Payload) -> dict[str, Any]:
     """Tell of a collection."""
     check_keys(body, _LOCATORS, "the request")
-    return _described(service, _located(service, body))
+    return _described(context, _located(context, body))
 
 
-def list_collections(service: Service, body: Payload) -> dict[str, Any]:
+def list_collections(context: Context, body: Payload) -> dict[str, Any]:
     """Tell of the collections of a project, page by page."""
     check_keys(body, {"ProjectName"} | _PAGE, "the request")
     words = _filter(body, "CollectionNameKeyword")["CollectionNameKeyword"]
     project = project_of(body)
     found = [
         schema
-        for schema in schemas(service.database)
+        for schema in schemas(context.database)
         if schema.project_name == project and _matches(schema.collection_name, words)
     ]
-    return _page(body, "Collections", found, lambda schema: _described(service, schema))
+    return _page(body, "Collections", found, lambda schema: _described(context, schema))
 
 
-def update_collection(service: Service, body: Payload) -> dict[str, Any]:
+def update_collection(context: Context, body: Payload) -> dict[str, Any]:
     """Add scalar fields to a collection, which the rows that are there get the defaults of, or describe it anew."""
     check_keys(body, _LOCATORS | {"Description", "Fields"}, "the request")
-    with _changing(service, body) as schema:
+    with _changing(context, body) as schema:
         new = read_new_fields(body.get("Fields"), schema)
         description = read_changes(body).get("description", schema.description)
         changed = msgspec.structs.replace(
-            schema, fields=(*schema.fields, *new), description=description, updated_at=service.clock()
+            schema, fields=(*schema.fields, *new), description=description, updated_at=context.clock()
         )
         fill = _defaults(changed, new)
         if fill:
-            service.database.write(stored_name(schema), fill)
-        save_schema(service.database, changed)
-        declare_fields(service.database, changed)
+            context.database.write(stored_name(schema), fill)
+        save_schema(context.database, changed)
+        declare_fields(context.database, changed)
     return {"Message": _DONE}
 
 
-def delete_collection(service: Service, body: Payload) -> dict[str, Any]:
+def delete_collection(context: Context, body: Payload) -> dict[str, Any]:
     """Delete a collection that has no indexes; ``OperationDenied.VikingdbCollection`` if it has."""
     check_keys(body, _LOCATORS, "the request")
-    with _changing(service, body) as schema:
+    with _changing(context, body) as schema:
         if schema.indexes:
             raise _denied("Collection", f"The collection '{schema.collection_name}' has indexes; delete them first.")
-        service.database.delete_collection(stored_name(schema))
+        context.database.delete_collection(stored_name(schema))
     return {"Message": _DONE}
 
 
-def create_index(service: Service, body: Payload) -> dict[str, Any]:
+def create_index(context: Context, body: Payload) -> dict[str, Any]:
     """Create an index of the rows that are there; ``AlreadyExists.VikingdbIndex`` if the name is taken."""
-    with _changing(service, body) as schema:
-        index = read_index(body, schema, now=service.clock())
+    with _changing(context, body) as schema:
+        index = read_index(body, schema, now=context.clock())
         if index.index_name in schema.indexes:
             raise _taken("Index", index.index_name)
         if len(schema.indexes) >= MOST_INDEXES_OF_ONE:
             raise _denied("Index", f"A collection has at most {MOST_INDEXES_OF_ONE} indexes.")
-        if sum(len(other.indexes) for other in schemas(service.database)) >= MOST_INDEXES:
+        if sum(len(other.indexes) for other in schemas(context.database)) >= MOST_INDEXES:
             raise _denied("Index", f"There are {MOST_INDEXES} indexes, which is the most there can be.")
-        add_vectors(service.database, schema, index)
+        add_vectors(context.database, schema, index)
         changed = _with_index(schema, index)
-        declare_fields(service.database, changed)
-        save_schema(service.database, changed)
+        declare_fields(context.database, changed)
+        save_schema(context.database, changed)
     return {"Message": _DONE}
 
 
-def get_index(service: Service, body: Payload) -> dict[str, Any]:
+def get_index(context: Context, body: Payload) -> dict[str, Any]:
     """Tell of an index."""
     check_keys(body, _LOCATORS | {"IndexName"}, "the request")
-    schema = _located(service, body)
+    schema = _located(context, body)
     return describe_index(schema, index_of(schema, _name(body, "IndexName")))
 
 
-def list_indexes(service: Service, body: Payload) -> dict[str, Any]:
+def list_indexes(context: Context, body: Payload) -> dict[str, Any]:
     """Tell of the indexes of a collection, or of all in a project, page by page."""
     check_keys(body, _LOCATORS | _PAGE, "the request")
     asked = _filter(body, "IndexNameKeyword", "CollectionName", "Status")
     if _name(body, "CollectionName") or _name(body, "ResourceId"):
-        of = [_located(service, body)]
+        of = [_located(context, body)]
     else:
         project = project_of(body)
-        of = [schema for schema in schemas(service.database) if schema.project_name == project]
+        of = [schema for schema in schemas(context.database) if schema.project_name == project]
     found = [
         (schema, index)
         for schema in of
@@ -169,49 +167,49 @@ def list_indexes(service: Service, body: Payload) -> dict[str, Any]:
     return _page(body, "Indexes", found, lambda pair: describe_index(*pair))
 
 
-def update_index(service: Service, body: Payload) -> dict[str, Any]:
+def update_index(context: Context, body: Payload) -> dict[str, Any]:
     """Change what an index filters by, its description, or its shares of a cluster."""
     keys = {"IndexName", "Description", "ScalarIndex", "CpuQuota", "ShardPolicy", "ShardCount"}
     check_keys(body, _LOCATORS | keys, "the request")
-    return _change_index(service, body, lambda schema: read_changes(body, schema))
+    return _change_index(context, body, lambda schema: read_changes(body, schema))
 
 
-def enable_index(service: Service, body: Payload) -> dict[str, Any]:
+def enable_index(context: Context, body: Payload) -> dict[str, Any]:
     """Let an index that was disabled be searched again."""
     check_keys(body, _LOCATORS | {"IndexName"}, "the request")
-    return _change_index(service, body, lambda _: {"enabled": True})
+    return _change_index(context, body, lambda _: {"enabled": True})
 
 
-def disable_index(service: Service, body: Payload) -> dict[str, Any]:
+def disable_index(context: Context, body: Payload) -> dict[str, Any]:
     """Keep the description of an index and give back what it takes; it cannot be searched until it is enabled."""
     check_keys(body, _LOCATORS | {"IndexName"}, "the request")
-    return _change_index(service, body, lambda _: {"enabled": False})
+    return _change_index(context, body, lambda _: {"enabled": False})
 
 
-def delete_index(service: Service, body: Payload) -> dict[str, Any]:
+def delete_index(context: Context, body: Payload) -> dict[str, Any]:
     """Delete an index."""
     check_keys(body, _LOCATORS | {"IndexName"}, "the request")
-    with _changing(service, body) as schema:
+    with _changing(context, body) as schema:
         index = index_of(schema, _name(body, "IndexName"))
         rest = {name: other for name, other in schema.indexes.items() if name != index.index_name}
-        changed = msgspec.structs.replace(schema, indexes=rest, updated_at=service.clock())
-        save_schema(service.database, changed)
-        drop_vectors(service.database, changed, index)
-        declare_fields(service.database, changed)
+        changed = msgspec.structs.replace(schema, indexes=rest, updated_at=context.clock())
+        save_schema(context.database, changed)
+        drop_vectors(context.database, changed, index)
+        declare_fields(context.database, changed)
     return {"Message": _DONE}
 
 
-def _change_index(service: Service, body: Payload, read: Callable[[Schema], Mapping[str, Any]]) -> dict[str, Any]:
-    with _changing(service, body) as schema:
+def _change_index(context: Context, body: Payload, read: Callable[[Schema], Mapping[str, Any]]) -> dict[str, Any]:
+    with _changing(context, body) as schema:
         index = index_of(schema, _name(body, "IndexName"))
-        changed = msgspec.structs.replace(index, **read(schema), updated_at=service.clock())
+        changed = msgspec.structs.replace(index, **read(schema), updated_at=context.clock())
         if changed.enabled and not index.enabled:
-            add_vectors(service.database, schema, changed)
+            add_vectors(context.database, schema, changed)
         after = _with_index(schema, changed)
-        save_schema(service.database, after)
+        save_schema(context.database, after)
         if not changed.enabled:
-            drop_vectors(service.database, after, changed)
-        declare_fields(service.database, after)
+            drop_vectors(context.database, after, changed)
+        declare_fields(context.database, after)
     return {"Message": _DONE}
 
 
@@ -236,19 +234,19 @@ def _defaults(schema: Schema, new: Sequence[Field]) -> list[WriteOperation]:
 
 
 @contextmanager
-def _changing(service: Service, body: Payload) -> Iterator[Schema]:
+def _changing(context: Context, body: Payload) -> Iterator[Schema]:
     """Keep others from writing to the collection that a body names, and return its schema."""
-    with service.lock(_located(service, body)):
-        yield _located(service, body)
+    with context.lock(_located(context, body)):
+        yield _located(context, body)
 
 
-def _located(service: Service, body: Payload) -> Schema:
+def _located(context: Context, body: Payload) -> Schema:
     name, resource_id = _name(body, "CollectionName"), _name(body, "ResourceId")
-    return load_schema(service.database, _name(body, "ProjectName"), name, resource_id)
+    return load_schema(context.database, _name(body, "ProjectName"), name, resource_id)
 
 
-def _described(service: Service, schema: Schema) -> dict[str, Any]:
-    return describe_schema(schema, service.database.count(stored_name(schema), alive(service, schema)))
+def _described(context: Context, schema: Schema) -> dict[str, Any]:
+    return describe_schema(schema, context.database.count(stored_name(schema), alive(context, schema)))
 
 
 def _with_index(schema: Schema, index: Index) -> Schema:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from quiverdb.packing import shortest
 from quiverdb.vikingdb.operations import Payload
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.layout import Vectorizer
 from quiverdb.vikingdb.service.reading import check_keys, flag, integer, invalid, listing, mapping, missing, text
 from quiverdb.vikingdb.service.rerank import relevance
 from quiverdb.vikingdb.service.vectorize import dense, instructed, sparse, tensors, usage
 
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
-
 __all__ = ["MODELS", "Ask"]
 
-Ask: TypeAlias = "Callable[[Service, Payload], Mapping[str, Any]]"
+Ask: TypeAlias = Callable[[Context, Payload], Mapping[str, Any]]
 
 _MOST = 10
 _MOST_RERANKED = 200
@@ -35,7 +33,7 @@ class _Model(msgspec.Struct, frozen=True):
     instruction: str = ""
 
 
-def _embedding(_service: Service, payload: Payload) -> Mapping[str, Any]:
+def _embedding(_service: Context, payload: Payload) -> Mapping[str, Any]:
     given = {key: value for key, value in payload.items() if value is not None}
     check_keys(given, (*(f"{kind}_model" for kind in _KINDS), "data", "project_name", "max_retry_time"), "the request")
     models = [_model(kind, given[f"{kind}_model"]) for kind in _KINDS if f"{kind}_model" in given]
@@ -50,7 +48,7 @@ def _embedding(_service: Service, payload: Payload) -> Mapping[str, Any]:
     return {"data": data, "token_usage": usage(names, texts)}
 
 
-def _rerank(_service: Service, payload: Payload) -> Mapping[str, Any]:
+def _rerank(_service: Context, payload: Payload) -> Mapping[str, Any]:
     given = {key: value for key, value in payload.items() if value is not None}
     known = (
         "project_name", "model_name", "model_version", "data", "query", "instruction", "return_origin_data",

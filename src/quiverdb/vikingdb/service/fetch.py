@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from quiverdb.model.result import Record
 from quiverdb.packing import shortest
 from quiverdb.vikingdb.operations import Payload
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.layout import RAW, WEIGHTS, Field, Index, Schema, dense_name
 from quiverdb.vikingdb.service.reading import check_keys, flag, invalid, listing, text
 from quiverdb.vikingdb.service.rows import dense_size, field_of_type, fields_of, key_of, living_rows, read_key
 from quiverdb.vikingdb.service.state import LOCATORS
 from quiverdb.vikingdb.service.writes import MOST_ROWS
 
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
-
 __all__ = ["fetch_in_collection", "fetch_in_index"]
 
 _VECTORS = ("vector", "sparse_vector", "tensor")
 
 
-def fetch_in_collection(service: Service, schema: Schema, payload: Payload) -> dict[str, Any]:
+def fetch_in_collection(context: Context, schema: Schema, payload: Payload) -> dict[str, Any]:
     """Return rows with all of their fields, and the keys that no row has."""
     check_keys(payload, LOCATORS | {"ids", "return_download_url", "return_analyzed_result"}, "the request")
     for name in ("return_download_url", "return_analyzed_result"):
@@ -32,10 +30,10 @@ def fetch_in_collection(service: Service, schema: Schema, payload: Payload) -> d
     names = tuple(field.field_name for field in schema.fields)
     vector = field_of_type(schema, "vector")
     vectors = () if vector is None else (RAW,)
-    return _fetched(service, schema, payload, vectors, lambda row: {"fields": _fields(row, names, vector)})
+    return _fetched(context, schema, payload, vectors, lambda row: {"fields": _fields(row, names, vector)})
 
 
-def fetch_in_index(service: Service, schema: Schema, index: Index, payload: Payload) -> dict[str, Any]:
+def fetch_in_index(context: Context, schema: Schema, index: Index, payload: Payload) -> dict[str, Any]:
     """Return rows with the vectors that an index compares, and the keys that no row has."""
     check_keys(payload, LOCATORS | {"index_name", "ids", "partition", "output_fields"}, "the request")
     names = _output(schema, payload.get("output_fields"))
@@ -55,11 +53,11 @@ def fetch_in_index(service: Service, schema: Schema, index: Index, payload: Payl
             found["sparse_vector"] = sparse
         return found
 
-    return _fetched(service, schema, payload, vectors, item)
+    return _fetched(context, schema, payload, vectors, item)
 
 
 def _fetched(
-    service: Service,
+    context: Context,
     schema: Schema,
     payload: Payload,
     vectors: tuple[str, ...],
@@ -67,7 +65,7 @@ def _fetched(
 ) -> dict[str, Any]:
     given = listing(payload.get("ids"), "ids", least=1, most=MOST_ROWS)
     keys = {read_key(schema, key, f"ids[{at}]"): key for at, key in enumerate(given)}
-    rows = living_rows(service, schema, keys, vectors, now=service.clock())
+    rows = living_rows(context, schema, keys, vectors, now=context.clock())
     return {
         "fetch": [{"id": key_of(rows[key].payload or {}), **item(rows[key])} for key in keys if key in rows],
         "ids_not_exist": [given for key, given in keys.items() if key not in rows],

@@ -21,7 +21,7 @@ A field must be among the scalar fields of the index.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from quiverdb.database import ScrollRequest, pages
 from quiverdb.model.filter import (
@@ -39,6 +39,7 @@ from quiverdb.model.query import Select
 from quiverdb.model.result import Record
 from quiverdb.vikingdb.exceptions import VikingVectorException
 from quiverdb.vikingdb.service import units
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.layout import GEO, TIME, Field, Index, Schema, point_id
 from quiverdb.vikingdb.service.patterns import compile_pattern
 from quiverdb.vikingdb.service.reading import (
@@ -55,9 +56,6 @@ from quiverdb.vikingdb.service.reading import (
 )
 from quiverdb.vikingdb.service.rows import alive
 from quiverdb.vikingdb.service.state import stored_name
-
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
 
 __all__ = ["NOTHING", "Rows", "compile_filter", "filter_of", "indexed_field"]
 
@@ -93,9 +91,9 @@ def compile_filter(schema: Schema, index: Index, given: Any, rows: Rows | None =
     return condition if isinstance(condition, Filter) else Filter(must=(condition,))
 
 
-def filter_of(service: Service, schema: Schema, index: Index, given: Any) -> Filter | None:
+def filter_of(context: Context, schema: Schema, index: Index, given: Any) -> Filter | None:
     """Return the filter of the database for one of VikingDB, which lets no row through that has expired."""
-    name, database, living = stored_name(schema), service.database, alive(service, schema)
+    name, database, living = stored_name(schema), context.database, alive(context, schema)
 
     def rows(filter: Filter | None, keys: tuple[str, ...]) -> Iterator[Record]:
         asked = ScrollRequest(filter, _AT_ONCE, with_payload=Select(include=keys))

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.candidates import Candidate, best_first
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.layout import FullText, Schema
 from quiverdb.vikingdb.service.reading import check_keys, choice, flag, invalid, listing, mapping, missing, number, text
 from quiverdb.vikingdb.service.recall import Recall, Wanted, by_keywords
 from quiverdb.vikingdb.service.tokens import placed_tokens
-
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
 
 __all__ = ["KEYS", "Keywords", "matching", "read_keywords"]
 
@@ -107,10 +105,10 @@ def matching(keywords: Keywords, recall: Recall) -> Recall:
     sensitive = keywords.case_sensitive
     wanted = words if sensitive else tuple(word.lower() for word in words)
 
-    def found(service: Service, schema: Schema, asked: Wanted) -> list[Candidate]:
+    def found(context: Context, schema: Schema, asked: Wanted) -> list[Candidate]:
         last = asked.offset + asked.limit
         candidates = recall(
-            service, schema, msgspec.structs.replace(asked, limit=max(_DEEPER * last, _AT_LEAST), offset=0)
+            context, schema, msgspec.structs.replace(asked, limit=max(_DEEPER * last, _AT_LEAST), offset=0)
         )
         for one in candidates:
             value = str(one.payload.get(field) or "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -26,12 +26,10 @@ from quiverdb.model.query import (
 )
 from quiverdb.vikingdb.service.blend import Side, blended
 from quiverdb.vikingdb.service.candidates import Candidate, best_first
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.layout import SPARSE, TOKENS, Index, Schema, dense_name
 from quiverdb.vikingdb.service.reading import invalid
 from quiverdb.vikingdb.service.state import stored_name
-
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
 
 __all__ = ["Recall", "Wanted", "by_keywords", "by_scalar", "by_vectors", "dense_side", "random"]
 
@@ -46,7 +44,7 @@ class Wanted(msgspec.Struct, frozen=True):
     vectors: VectorSelector = False
 
 
-Recall: TypeAlias = Callable[["Service", Schema, Wanted], list[Candidate]]
+Recall: TypeAlias = Callable[[Context, Schema, Wanted], list[Candidate]]
 
 
 def by_vectors(
@@ -86,34 +84,34 @@ def by_keywords(tokens: Mapping[str, Sequence[str]], weights: Mapping[str, float
 def by_scalar(field: str, direction: Any) -> Recall:
     """Find rows in the order of a field; their score is its value."""
 
-    def recall(service: Service, schema: Schema, wanted: Wanted) -> list[Candidate]:
+    def recall(context: Context, schema: Schema, wanted: Wanted) -> list[Candidate]:
         query = _query(wanted, OrderBy(field, direction))
-        hits = service.database.query(stored_name(schema), [query])[0]
+        hits = context.database.query(stored_name(schema), [query])[0]
         return [Candidate(hit.id, (hit.payload or {})[field], hit.payload or {}, hit.vectors) for hit in hits]
 
     return recall
 
 
-def random(service: Service, schema: Schema, wanted: Wanted) -> list[Candidate]:
+def random(context: Context, schema: Schema, wanted: Wanted) -> list[Candidate]:
     """Find rows at random; none is better than another."""
-    hits = service.database.query(stored_name(schema), [_query(wanted, Sample())])[0]
+    hits = context.database.query(stored_name(schema), [_query(wanted, Sample())])[0]
     return [Candidate(hit.id, 0.0, hit.payload or {}, hit.vectors, 0.0) for hit in hits]
 
 
 def _by_sides(sides: Sequence[Side]) -> Recall:
-    def recall(service: Service, schema: Schema, wanted: Wanted) -> list[Candidate]:
+    def recall(context: Context, schema: Schema, wanted: Wanted) -> list[Candidate]:
         if not sides:
             return []
         return (
-            _by_one(sides[0], service, schema, wanted) if len(sides) == 1 else _by_all(sides, service, schema, wanted)
+            _by_one(sides[0], context, schema, wanted) if len(sides) == 1 else _by_all(sides, context, schema, wanted)
         )
 
     return recall
 
 
-def _by_one(side: Side, service: Service, schema: Schema, wanted: Wanted) -> list[Candidate]:
+def _by_one(side: Side, context: Context, schema: Schema, wanted: Wanted) -> list[Candidate]:
     query = _query(wanted, side.kind, side.using, side.params)
-    hits = service.database.query(stored_name(schema), [query])[0]
+    hits = context.database.query(stored_name(schema), [query])[0]
     shown, weight = side.shown, side.weight
     found = []
     for hit in hits:
@@ -123,8 +121,8 @@ def _by_one(side: Side, service: Service, schema: Schema, wanted: Wanted) -> lis
     return found if in_order else best_first(found)
 
 
-def _by_all(sides: Sequence[Side], service: Service, schema: Schema, wanted: Wanted) -> list[Candidate]:
-    name, database = stored_name(schema), service.database
+def _by_all(sides: Sequence[Side], context: Context, schema: Schema, wanted: Wanted) -> list[Candidate]:
+    name, database = stored_name(schema), context.database
     ranked = blended(database, name, sides, wanted.filter, wanted.offset + wanted.limit)[wanted.offset :]
     scores = dict(ranked)
     records = database.retrieve(name, list(scores), wanted.payload, wanted.vectors)

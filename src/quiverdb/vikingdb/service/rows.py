@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 from quiverdb.model.filter import Filter, Range
 from quiverdb.model.point import PointId
 from quiverdb.model.result import Record
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.layout import AUTO_ID, EXPIRES, PK, Field, FieldType, Schema, point_id
 from quiverdb.vikingdb.service.state import stored_name
 from quiverdb.vikingdb.service.values import key_value
-
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
 
 __all__ = [
     "alive",
@@ -82,9 +80,9 @@ def fields_of(payload: Mapping[str, Any], names: Sequence[str] | None = None) ->
     return {name: payload[name] for name in names if name in payload}
 
 
-def alive(service: Service, schema: Schema) -> Filter | None:
+def alive(context: Context, schema: Schema) -> Filter | None:
     """Return the filter for rows that have not expired, None where no row ever does."""
-    return Filter(must_not=(expired(service.clock()),)) if schema.expiring else None
+    return Filter(must_not=(expired(context.clock()),)) if schema.expiring else None
 
 
 def expired(now: float) -> Range:
@@ -93,10 +91,10 @@ def expired(now: float) -> Range:
 
 
 def living_rows(
-    service: Service, schema: Schema, keys: Iterable[int | str], vectors: tuple[str, ...] = (), *, now: float
+    context: Context, schema: Schema, keys: Iterable[int | str], vectors: tuple[str, ...] = (), *, now: float
 ) -> dict[int | str, Record]:
     """Return the rows with these primary keys that exist and have not expired."""
     ids = [point_id(key) for key in dict.fromkeys(keys)]
-    found = service.database.retrieve(stored_name(schema), ids, with_vectors=vectors or False)
+    found = context.database.retrieve(stored_name(schema), ids, with_vectors=vectors or False)
     rows = {key_of(record.payload): record for record in found if is_row(record.payload)}
     return {key: row for key, row in rows.items() if (row.payload or {}).get(EXPIRES, math.inf) > now}

@@ -7,7 +7,7 @@ post-processing, then reranking, and the best of them are shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from quiverdb.vikingdb.exceptions import failure
 from quiverdb.vikingdb.operations import Payload
 from quiverdb.vikingdb.service.answer import Extras, answered
 from quiverdb.vikingdb.service.asked import Asked, read_asked
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.filters import indexed_field
 from quiverdb.vikingdb.service.keywords import KEYS, matching, read_keywords
 from quiverdb.vikingdb.service.layout import RAW, SPARSE, Index, Schema, Vectorizer
@@ -39,19 +40,16 @@ from quiverdb.vikingdb.service.rows import alive, dense_size, read_key, row_id
 from quiverdb.vikingdb.service.state import LOCATORS, stored_name
 from quiverdb.vikingdb.service.vectorize import dense, queried, sparse, sparse_vector, usage
 
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
-
 __all__ = ["SEARCHES", "Search"]
 
-Search: TypeAlias = "Callable[[Service, Schema, Index, Payload], Mapping[str, Any]]"
+Search: TypeAlias = Callable[[Context, Schema, Index, Payload], Mapping[str, Any]]
 
 _MOST_SORTED = 1000
 _MEDIA = ("image", "video")
 
 
-def _by_vector(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
-    asked = read_asked(service, schema, index, payload, ("dense_vector", "sparse_vector", "tensor_rerank"))
+def _by_vector(context: Context, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
+    asked = read_asked(context, schema, index, payload, ("dense_vector", "sparse_vector", "tensor_rerank"))
     given, weights = payload.get("dense_vector"), payload.get("sparse_vector")
     if given is None and not weights:
         raise missing("dense_vector")
@@ -62,12 +60,12 @@ def _by_vector(service: Service, schema: Schema, index: Index, payload: Payload)
         weight=asked.dense_weight,
         scale_k=asked.scale_k,
     )
-    return answered(service, schema, asked, recall, Extras(reranks=read_reranks(schema, payload, asked)))
+    return answered(context, schema, asked, recall, Extras(reranks=read_reranks(schema, payload, asked)))
 
 
-def _by_multi_modal(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
+def _by_multi_modal(context: Context, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
     own = ("text", *_MEDIA, "need_instruction", "instruction", "tensor_rerank", "rerank")
-    asked = read_asked(service, schema, index, payload, own)
+    asked = read_asked(context, schema, index, payload, own)
     if schema.dense is None:
         raise invalid("search_by_multi_modal needs a collection with Vectorize; search_by_vector takes vectors")
     for media in _MEDIA:
@@ -79,17 +77,17 @@ def _by_multi_modal(service: Service, schema: Schema, index: Index, payload: Pay
     reranks = read_reranks(schema, payload, asked, asked_text)
     recall = _by_text(schema, index, asked, asked_text)
     used = usage(_models(schema, index), [asked_text])
-    return answered(service, schema, asked, recall, Extras(reranks, used, {"real_text_query": asked_text}))
+    return answered(context, schema, asked, recall, Extras(reranks, used, {"real_text_query": asked_text}))
 
 
-def _by_id(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
-    asked = read_asked(service, schema, index, payload, ("id",))
+def _by_id(context: Context, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
+    asked = read_asked(context, schema, index, payload, ("id",))
     if payload.get("id") is None:
         raise missing("id")
     key = read_key(schema, payload["id"])
     names = (RAW, SPARSE) if index.vector_index.index_type == "hnsw_hybrid" else (RAW,)
-    there = Filter(must=(HasId((row_id(schema, key),)), *_living(service, schema)))
-    [hits] = service.database.query(stored_name(schema), [Query(filter=there, limit=1, with_vectors=names)])
+    there = Filter(must=(HasId((row_id(schema, key),)), *_living(context, schema)))
+    [hits] = context.database.query(stored_name(schema), [Query(filter=there, limit=1, with_vectors=names)])
     if not hits:
         raise failure("NotFound.VikingdbData", f"There is no row with the primary key {key!r}.")
     vectors = hits[0].vectors or {}
@@ -101,33 +99,33 @@ def _by_id(service: Service, schema: Schema, index: Index, payload: Payload) -> 
         weight=asked.dense_weight,
         scale_k=asked.scale_k,
     )
-    return answered(service, schema, asked, recall)
+    return answered(context, schema, asked, recall)
 
 
-def _by_scalar(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
-    asked = read_asked(service, schema, index, payload, ("field", "order"))
+def _by_scalar(context: Context, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
+    asked = read_asked(context, schema, index, payload, ("field", "order"))
     field = indexed_field(schema, index, payload.get("field"), ("int64", "float32"), "field").field_name
     order = payload.get("order")
     direction = choice("desc" if order is None else order, "order", ("asc", "desc"))
-    return answered(service, schema, asked, by_scalar(field, direction), Extras(looks_at=(field,)))
+    return answered(context, schema, asked, by_scalar(field, direction), Extras(looks_at=(field,)))
 
 
-def _by_keywords(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
-    asked = read_asked(service, schema, index, payload, KEYS)
+def _by_keywords(context: Context, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
+    asked = read_asked(context, schema, index, payload, KEYS)
     keywords = read_keywords(schema, payload)
     shown = {"effective_keywords": {field: list(words) for field, words in keywords.words.items()}}
     if keywords.mode == "bm25":
-        return answered(service, schema, asked, keywords.recall(), Extras(shown=shown, keywords=keywords))
+        return answered(context, schema, asked, keywords.recall(), Extras(shown=shown, keywords=keywords))
     recall = matching(keywords, _by_text(schema, index, asked, keywords.text))
     used = usage(_models(schema, index), [keywords.text])
-    return answered(service, schema, asked, recall, Extras(used=used, shown=shown, keywords=keywords))
+    return answered(context, schema, asked, recall, Extras(used=used, shown=shown, keywords=keywords))
 
 
-def _by_chance(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
-    return answered(service, schema, read_asked(service, schema, index, payload, ()), random)
+def _by_chance(context: Context, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
+    return answered(context, schema, read_asked(context, schema, index, payload, ()), random)
 
 
-def _sort(service: Service, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
+def _sort(context: Context, schema: Schema, index: Index, payload: Payload) -> Mapping[str, Any]:
     """Return the scores of some rows against a vector."""
     given = {key: value for key, value in payload.items() if value is not None}
     check_keys(given, LOCATORS | {"index_name", "ids", "query_vector"}, "the request")
@@ -136,8 +134,8 @@ def _sort(service: Service, schema: Schema, index: Index, payload: Payload) -> M
     if "query_vector" not in given:
         raise missing("query_vector")
     side = dense_side(index, vector(given["query_vector"], "query_vector", _dim(schema)))
-    among = Filter(must=(HasId(tuple(ids)), *_living(service, schema)))
-    [hits] = service.database.query(stored_name(schema), [side.best(among, len(ids))])
+    among = Filter(must=(HasId(tuple(ids)), *_living(context, schema)))
+    [hits] = context.database.query(stored_name(schema), [side.best(among, len(ids))])
     found = sorted(((side.shown(hit.score), hit.id) for hit in hits), key=lambda pair: (-pair[0], str(pair[1])))
     there = {hit.id for hit in hits}
     return {
@@ -186,8 +184,8 @@ def _fill(payload: Payload) -> bool:
     return flag(instruction.get("auto_fill", True), "instruction.auto_fill")
 
 
-def _living(service: Service, schema: Schema) -> tuple[Filter, ...]:
-    living = alive(service, schema)
+def _living(context: Context, schema: Schema) -> tuple[Filter, ...]:
+    living = alive(context, schema)
     return () if living is None else (living,)
 
 

@@ -7,7 +7,6 @@ envelope and raise the errors of ``quiverdb.vikingdb.exceptions``.
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,21 +17,22 @@ from quiverdb.errors import InvalidInputError, NotFoundError, QuiverError, RateL
 from quiverdb.vikingdb.exceptions import UNKNOWN, VikingException, failure
 from quiverdb.vikingdb.operations import OPERATIONS, Operation, Payload
 from quiverdb.vikingdb.service.aggregate import aggregate
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.control import CONTROL
 from quiverdb.vikingdb.service.embedding import MODELS
 from quiverdb.vikingdb.service.fetch import fetch_in_collection, fetch_in_index
 from quiverdb.vikingdb.service.layout import Index, Schema
 from quiverdb.vikingdb.service.reading import mapping
 from quiverdb.vikingdb.service.search import SEARCHES
-from quiverdb.vikingdb.service.state import index_of, load_schema, stored_name
+from quiverdb.vikingdb.service.state import index_of, load_schema
 from quiverdb.vikingdb.service.writes import WRITES
 
 __all__ = ["Service"]
 
 Result: TypeAlias = Any
-OnNothing: TypeAlias = "Callable[[Service, Payload], Result]"
-OnCollection: TypeAlias = "Callable[[Service, Schema, Payload], Result]"
-OnIndex: TypeAlias = "Callable[[Service, Schema, Index, Payload], Result]"
+OnNothing: TypeAlias = Callable[[Context, Payload], Result]
+OnCollection: TypeAlias = Callable[[Context, Schema, Payload], Result]
+OnIndex: TypeAlias = Callable[[Context, Schema, Index, Payload], Result]
 
 
 SUCCESS = "The API call was executed successfully."
@@ -46,9 +46,7 @@ class Service:
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self.database = database
-        self.clock = clock
-        self._managing = threading.RLock()
-        self._locks: dict[str, threading.RLock] = {}
+        self._context = Context(database, clock)
 
     @staticmethod
     def of(database: Database) -> Service:
@@ -73,7 +71,7 @@ class Service:
             raise failure(_code(error), str(error), request_id=request_id) from error
         return {"api": row.path, "code": "Success", "message": SUCCESS, "request_id": request_id, "result": result}
 
-    def schema(self, payload: Payload) -> Schema:
+    def _schema(self, payload: Payload) -> Schema:
         """Return the schema of the collection that a payload of the data plane names."""
         return load_schema(
             self.database,
@@ -82,31 +80,27 @@ class Service:
             _text(payload, "resource_id"),
         )
 
-    def lock(self, schema: Schema) -> threading.RLock:
-        """Return the lock under which a collection is changed."""
-        return self._locks.setdefault(stored_name(schema), threading.RLock())
-
     def close(self) -> None:
         """Do nothing: the database stays with who opened it, and others may share this service."""
 
     def _carry_out(self, row: Operation, payload: Payload) -> Result:
         if row.access == "manage":
-            with self._managing:
-                return _ON_NOTHING[row.name](self, payload)
+            with self._context.managing:
+                return _ON_NOTHING[row.name](self._context, payload)
         if row.locator == "none":
-            return _ON_NOTHING[row.name](self, payload)
+            return _ON_NOTHING[row.name](self._context, payload)
         if row.locator == "index":
             return self._on_index(row, payload)
-        schema = self.schema(payload)
+        schema = self._schema(payload)
         if row.access == "read":
-            return _ON_COLLECTION[row.name](self, schema, payload)
-        with self.lock(schema):
-            return _ON_COLLECTION[row.name](self, self.schema(payload), payload)
+            return _ON_COLLECTION[row.name](self._context, schema, payload)
+        with self._context.lock(schema):
+            return _ON_COLLECTION[row.name](self._context, self._schema(payload), payload)
 
     def _on_index(self, row: Operation, payload: Payload) -> Result:
         schema, index = self._index(payload)
         try:
-            return _ON_INDEX[row.name](self, schema, index, payload)
+            return _ON_INDEX[row.name](self._context, schema, index, payload)
         except VikingException:
             raise
         except QuiverError:
@@ -116,7 +110,7 @@ class Service:
 
     def _index(self, payload: Payload) -> tuple[Schema, Index]:
         """Return the index that a payload names, and the schema of its collection; it must be in use."""
-        schema = self.schema(payload)
+        schema = self._schema(payload)
         index = index_of(schema, _text(payload, "index_name"))
         if not index.enabled:
             raise failure("OperationDenied.VikingdbIndex", f"The index '{index.index_name}' is disabled.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,7 @@ from quiverdb.model.filter import Filter
 from quiverdb.model.write import Delete, OverwritePayload, UpdateVectors, Upsert, WriteOperation
 from quiverdb.vikingdb.exceptions import failure
 from quiverdb.vikingdb.operations import Payload
+from quiverdb.vikingdb.service.context import Context
 from quiverdb.vikingdb.service.encoding import (
     Draft,
     complete,
@@ -31,12 +32,9 @@ from quiverdb.vikingdb.service.reading import check_keys, flag, integer, invalid
 from quiverdb.vikingdb.service.rows import expired, fields_of, living_rows, primary_key, read_key
 from quiverdb.vikingdb.service.state import LOCATORS, save_schema, stored_name
 
-if TYPE_CHECKING:
-    from quiverdb.vikingdb.service.service import Service
-
 __all__ = ["MOST_ROWS", "WRITES", "Write"]
 
-Write: TypeAlias = "Callable[[Service, Schema, Payload], Any]"
+Write: TypeAlias = Callable[[Context, Schema, Payload], Any]
 Key: TypeAlias = int | str
 
 MOST_ROWS = 100
@@ -44,11 +42,11 @@ _ROWS_KEYS = LOCATORS | {"data", "ttl", "ignore_unknown_fields"}
 _AUTO_KEYS = 2**63 - 1
 
 
-def upsert(service: Service, schema: Schema, payload: Payload) -> dict[str, Any]:
+def upsert(context: Context, schema: Schema, payload: Payload) -> dict[str, Any]:
     """Store rows, each in the place of the one with the same key; returns the keys."""
     check_keys(payload, _ROWS_KEYS | {"async"}, "the request")
     _flag(payload, "async")
-    now, ttl = service.clock(), _ttl(payload)
+    now, ttl = context.clock(), _ttl(payload)
     keys: list[Key | None] = []
     drafts: list[Draft] = []
     for where, key, values in _read_rows(schema, payload):
@@ -58,24 +56,24 @@ def upsert(service: Service, schema: Schema, payload: Payload) -> dict[str, Any]
         keys.append(key)
         drafts.append(draft_of(schema, values))
     token_usage = vectorize(schema, drafts)
-    given = _numbered(service, schema, keys)
+    given = _numbered(context, schema, keys)
     rows = dict(zip(given, drafts, strict=True))
     expires = now + ttl if ttl else None
     payloads = [payload_of(schema, key, draft.values, expires) for key, draft in rows.items()]
-    _write(service, schema, now, [Upsert(points_of(schema, rows, payloads))], expiring=expires is not None)
+    _write(context, schema, now, [Upsert(points_of(schema, rows, payloads))], expiring=expires is not None)
     return {"token_usage": token_usage, "ids": given}
 
 
-def update(service: Service, schema: Schema, payload: Payload) -> dict[str, Any]:
+def update(context: Context, schema: Schema, payload: Payload) -> dict[str, Any]:
     """Replace some fields of rows that exist; vectors are made anew of texts that change."""
     check_keys(payload, _ROWS_KEYS, "the request")
-    now, ttl = service.clock(), _ttl(payload)
+    now, ttl = context.clock(), _ttl(payload)
     changes: list[tuple[Key, dict[str, Any]]] = []
     for where, key, values in _read_rows(schema, payload):
         if key is None:
             raise missing(f"{where}.{primary_key(schema).field_name}")
         changes.append((key, values))
-    stored = living_rows(service, schema, (key for key, _ in changes), now=now)
+    stored = living_rows(context, schema, (key for key, _ in changes), now=now)
     before = {key: record.payload or {} for key, record in stored.items()}
     rows: dict[Key, Draft] = {}
     for key, values in changes:
@@ -97,11 +95,11 @@ def update(service: Service, schema: Schema, payload: Payload) -> dict[str, Any]
     moved = {key: draft for key, draft in rows.items() if draft.dense is not None or draft.weights is not None}
     if moved:
         operations.append(UpdateVectors(points_of(schema, moved)))
-    _write(service, schema, now, operations, expiring=bool(ttl))
+    _write(context, schema, now, operations, expiring=bool(ttl))
     return {"token_usage": token_usage, "ids": [key for key, _ in changes]}
 
 
-def delete(service: Service, schema: Schema, payload: Payload) -> None:
+def delete(context: Context, schema: Schema, payload: Payload) -> None:
     """Remove rows by their keys, or all of them; keys that no row has are no error."""
     check_keys(payload, LOCATORS | {"ids", "del_all", "async"}, "the request")
     _flag(payload, "async")
@@ -109,10 +107,10 @@ def delete(service: Service, schema: Schema, payload: Payload) -> None:
     if everything and ids is not None and len(listing(ids, "ids")):
         raise invalid("ids and del_all exclude each other")
     if everything:
-        service.database.write(stored_name(schema), [Delete(Filter())])
+        context.database.write(stored_name(schema), [Delete(Filter())])
         return
     keys = [read_key(schema, key, f"ids[{at}]") for at, key in enumerate(listing(ids, "ids", least=1, most=MOST_ROWS))]
-    _write(service, schema, service.clock(), [Delete(tuple(point_id(key) for key in dict.fromkeys(keys)))])
+    _write(context, schema, context.clock(), [Delete(tuple(point_id(key) for key in dict.fromkeys(keys)))])
 
 
 def _read_rows(schema: Schema, payload: Payload) -> Sequence[tuple[str, Key | None, dict[str, Any]]]:
@@ -125,15 +123,15 @@ def _read_rows(schema: Schema, payload: Payload) -> Sequence[tuple[str, Key | No
     return [(where, *read_fields(schema, row, where, ignore=ignore)) for where, row in zip(places, rows, strict=True)]
 
 
-def _numbered(service: Service, schema: Schema, keys: Sequence[Key | None]) -> list[Key]:
+def _numbered(context: Context, schema: Schema, keys: Sequence[Key | None]) -> list[Key]:
     """Give rows that have no key a number that no row has."""
     given = [key for key in keys if key is not None]
     lacking = len(keys) - len(given)
     if not lacking:
         return given
     drawn = {secrets.randbelow(_AUTO_KEYS) + 1 for _ in range(lacking)}
-    if len(drawn) < lacking or not drawn.isdisjoint(given) or living_rows(service, schema, drawn, now=-math.inf):
-        return _numbered(service, schema, keys)
+    if len(drawn) < lacking or not drawn.isdisjoint(given) or living_rows(context, schema, drawn, now=-math.inf):
+        return _numbered(context, schema, keys)
     new = iter(drawn)
     return [next(new) if key is None else key for key in keys]
 
@@ -151,7 +149,7 @@ def _merge(row: Draft, change: Draft) -> None:
 
 
 def _write(
-    service: Service,
+    context: Context,
     schema: Schema,
     now: float,
     operations: Sequence[WriteOperation],
@@ -160,9 +158,9 @@ def _write(
 ) -> None:
     """Carry out a request, and remove what has expired; ``expiring`` says that it stores rows that will."""
     if expiring and not schema.expiring:
-        save_schema(service.database, msgspec.structs.replace(schema, expiring=True))
+        save_schema(context.database, msgspec.structs.replace(schema, expiring=True))
     late = [Delete(Filter(must=(expired(now),)))] if schema.expiring else []
-    service.database.write(stored_name(schema), [*late, *operations])
+    context.database.write(stored_name(schema), [*late, *operations])
 
 
 def _ttl(payload: Payload) -> int | None:

@@ -117,7 +117,9 @@ def test_too_much_is_refused_before_it_comes(line: socket.socket) -> None:
 )  # fmt: skip
 def test_what_is_no_http_ends_the_connection_only(line: socket.socket, http: httpx.Client, request_: bytes) -> None:
     line.sendall(request_)
-    assert line.recv(100).startswith(b"HTTP/1.1 400")
+    status, body = answer(line)
+    assert status == 400
+    assert json.loads(body)["status"]["error"] == json.loads(body)["message"] == "Invalid HTTP request received."
     assert http.get("/healthz").status_code == 200
 
 

@@ -18,6 +18,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from quiverdb.server.exchange import SLOWEST
+from quiverdb.wire.rest import encode
 
 try:
     import resource
@@ -34,6 +35,12 @@ PIPELINED = 1000
 """How many requests may wait for the answer to the one before them."""
 ANSWER_SECONDS = 30.0
 """How often it is looked whether an answer is read at ``SLOWEST`` at least."""
+
+_TOLD = "Invalid HTTP request received."
+_UNREADABLE = encode(
+    {"code": "InvalidParameter", "message": _TOLD, "request_id": "unknown", "status": {"error": _TOLD}}
+)
+"""Whose protocol a request is that cannot be read nobody knows, so clients of each find here what they look for."""
 
 
 @cache
@@ -176,9 +183,9 @@ class PatientProtocol(HttpToolsProtocol):
                 cycle.keep_alive = False
                 return
             self._give_up()
-        head = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-        text = "Invalid HTTP request received."
-        self.transport.write(f"{head}content-length: {len(text)}\r\nconnection: close\r\n\r\n{text}".encode())
+        head = f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/json\r\n"
+        head += f"content-length: {len(_UNREADABLE)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(head.encode() + _UNREADABLE)
         self.transport.close()
 
     def _decline(self, rest: bytes) -> None:

@@ -254,7 +254,8 @@ class Segment:
             if not present:
                 by_offset.extend(len(moved) * (row_bytes(form) if by_offset is file else SPAN_BYTES))
             elif by_offset is file:
-                file.append(raw(transaction.dense_rows(name, moved, form)))
+                for rows in transaction.dense_rows(name, moved, form):
+                    file.append(raw(rows))
             else:
                 spans, new = transaction.inner_rows(name, moved, file.size // row_bytes(form))
                 by_offset.append(raw(spans))

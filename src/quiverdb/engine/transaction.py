@@ -57,7 +57,7 @@ class Draft:
         self.payload: Payload | None = None
         """The new payload; None when it did not change."""
         self.vectors: dict[str, VectorSource] = {}
-        self.dropped: set[str] = set()
+        self.dropped: frozenset[str] = frozenset()
         self.replaced = offset is None
         """Whether nothing of the point at ``offset`` is kept."""
         self.deleted = False
@@ -163,14 +163,14 @@ class Transaction:
                 for name, column in columns.items():
                     if (source := column[position]) is not None:
                         draft.vectors[name] = source
-                        draft.dropped.discard(name)
+                        draft.dropped -= {name}
 
     def _delete_vectors(self, selector: Selector, names: tuple[str, ...]) -> None:
         for known in self._selected(selector):
             draft = self._touch(known)
             for name in names:
                 draft.vectors.pop(name, None)
-                draft.dropped.add(name)
+                draft.dropped |= {name}
 
     def _delete(self, selector: Selector) -> None:
         for known in self._selected(selector, required=False):
@@ -233,18 +233,19 @@ class Transaction:
         point = _Evaluated(draft.id, self._payload(draft), frozenset(names - draft.dropped))
         return matches(filter, point, self.view.schema.fields)
 
-    def dense_rows(self, name: str, moved: list[Draft], form: Form) -> Stored:
-        """Gather the stored form of one dense vector for the moved points."""
+    def dense_rows(self, name: str, moved: list[Draft], form: Form) -> list[Stored]:
+        """Gather the stored form of one dense vector for the moved points, in parts that follow each other."""
         found = [draft.vectors.get(name) for draft in moved]
-        if (whole := _one_array(found)) is not None:
-            return whole
-        rows = np.zeros((len(moved), *form.shape), form.dtype)
-        for position, (draft, source) in enumerate(zip(moved, found, strict=True)):
+        whole = _leading_rows(found)
+        if len(whole) == len(moved):
+            return [whole]
+        rows = np.zeros((len(moved) - len(whole), *form.shape), form.dtype)
+        for row, draft, source in zip(rows, moved[len(whole) :], found[len(whole) :], strict=True):
             if isinstance(source, tuple):
-                rows[position] = source[0][source[1]]
+                row[...] = source[0][source[1]]
             elif not draft.replaced and name not in draft.dropped and draft.offset is not None:
-                rows[position] = self.view.stored(name)[draft.offset]
-        return rows
+                row[...] = self.view.stored(name)[draft.offset]
+        return [whole, rows] if len(whole) else [rows]
 
     def inner_rows(self, name: str, moved: list[Draft], position: int) -> tuple[Spans, list[Stored]]:
         """Return the spans of the moved points, and the new rows, which will be appended from ``position`` on."""
@@ -292,13 +293,14 @@ class Transaction:
         return kept
 
 
-def _one_array(found: list[VectorSource | None]) -> npt.NDArray[Any] | None:
-    """Return the rows without copying when they follow each other in one array."""
+def _leading_rows(found: list[VectorSource | None]) -> npt.NDArray[Any]:
+    """Return the first rows without copying, as far as they follow each other in one array."""
     first = found[0] if found else None
     if not isinstance(first, tuple):
-        return None
-    array, start = first
-    for position, source in enumerate(found):
-        if not isinstance(source, tuple) or source[0] is not array or source[1] != start + position:
-            return None
-    return array[start : start + len(found)]
+        return np.empty(0)
+    (array, start), count = first, 0
+    for source in found:
+        if not isinstance(source, tuple) or source[0] is not array or source[1] != start + count:
+            break
+        count += 1
+    return array[start : start + count]

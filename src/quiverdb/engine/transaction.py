@@ -240,11 +240,11 @@ class Transaction:
         if len(whole) == len(moved):
             return [whole]
         rows = np.zeros((len(moved) - len(whole), *form.shape), form.dtype)
-        for row, draft, source in zip(rows, moved[len(whole) :], found[len(whole) :], strict=True):
+        for place, (draft, source) in enumerate(zip(moved[len(whole) :], found[len(whole) :], strict=True)):
             if isinstance(source, tuple):
-                row[...] = source[0][source[1]]
+                rows[place] = source[0][source[1]]
             elif not draft.replaced and name not in draft.dropped and draft.offset is not None:
-                row[...] = self.view.stored(name)[draft.offset]
+                rows[place] = self.view.stored(name)[draft.offset]
         return [whole, rows] if len(whole) else [rows]
 
     def inner_rows(self, name: str, moved: list[Draft], position: int) -> tuple[Spans, list[Stored]]:

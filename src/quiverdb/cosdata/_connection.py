@@ -6,32 +6,24 @@ from the event loop, and works on a database on threads of its own, so that the 
 
 from __future__ import annotations
 
-import asyncio
 import os
-import warnings
 import weakref
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from quiverdb.cosdata.errors import ValidationError
 from quiverdb.cosdata.operations import Backend
-from quiverdb.errors import ClosedError, UnsupportedError
+from quiverdb.errors import UnsupportedError
+from quiverdb.holding import MEMORY, Threaded, closed_error, release
 
 if TYPE_CHECKING:
     from quiverdb.database import Database
 
-__all__ = ["ADMIN", "DEFAULT_HOST", "MEMORY", "AsyncConnection", "Connection"]
+__all__ = ["ADMIN", "DEFAULT_HOST", "AsyncConnection", "Connection"]
 
 DEFAULT_HOST = "http://127.0.0.1:8443"
 ADMIN = "admin"
 """Name of the user whom every server has, and the password that it has at first."""
-MEMORY = ":memory:"
-
-_THREADS = min(8, max(2, os.cpu_count() or 2))
-"""As many as there are cores; more would fight over the interpreter, and two at least let reads pass a long write."""
 
 
 class AsyncBackend(Protocol):
@@ -96,13 +88,6 @@ class Embedded:
             self._database.close()
 
 
-def _release(close: Callable[[], None], described: str) -> None:
-    """Close what a client worked on that nobody closed."""
-    close()
-    if described != MEMORY:
-        warnings.warn(f"a client of {described} was never closed", ResourceWarning, stacklevel=2)
-
-
 class Connection:
     """Carry out the operations of a client until it is closed."""
 
@@ -121,8 +106,7 @@ class Connection:
         self.embedded = place.embedded
         self.closed = False
         self.backend: Any = place.open() if place.embedded else self._remote(host, username, password, verify, options)
-        close = _release if place.path is not None else _call
-        self._finalizer = weakref.finalize(self, close, self.backend.close, self.described)
+        self._finalizer = weakref.finalize(self, release, self.backend.close, place.path)
 
     @staticmethod
     def _remote(host: str, username: str, password: str, verify: Any, options: Mapping[str, Any]) -> Backend:
@@ -133,7 +117,7 @@ class Connection:
     def call(self, operation: str, /, **arguments: Any) -> Any:
         """Return the result of an operation; raises ``ClosedError`` after ``close``."""
         if self.closed:
-            raise _gone(self.described)
+            raise closed_error(self.described)
         return self.backend.call(operation, arguments)
 
     def token(self, *, renew: bool = False) -> str:
@@ -170,10 +154,9 @@ class AsyncConnection:
         self._finalizer: weakref.finalize[..., Any] | None = None
         self.backend: Any
         if place.embedded:
-            threaded = _Threaded(place.open())
+            threaded = Threaded(place.open(), "quiverdb-cosdata")
             self.backend = threaded
-            close = _release if place.path is not None else _call
-            self._finalizer = weakref.finalize(self, close, threaded.forget, self.described)
+            self._finalizer = weakref.finalize(self, release, threaded.forget, place.path)
         else:
             self.backend = self._remote(host, username, password, verify, options)
 
@@ -186,7 +169,7 @@ class AsyncConnection:
     async def call(self, operation: str, /, **arguments: Any) -> Any:
         """Return the result of an operation; raises ``ClosedError`` after ``close``."""
         if self.closed:
-            raise _gone(self.described)
+            raise closed_error(self.described)
         return await self.backend.call(operation, arguments)
 
     async def token(self, *, renew: bool = False) -> str:
@@ -202,32 +185,3 @@ class AsyncConnection:
         if self._finalizer is not None:
             self._finalizer.detach()
         await self.backend.close()
-
-
-class _Threaded:
-    """Let threads carry out operations; a cancelled call has either not begun or comes to its end."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._pool = ThreadPoolExecutor(_THREADS, "quiverdb-cosdata")
-
-    async def call(self, operation: str, arguments: dict[str, Any]) -> Any:
-        work = partial(copy_context().run, self._backend.call, operation, arguments)
-        return await asyncio.wrap_future(self._pool.submit(work))
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._pool.shutdown)
-        self._backend.close()
-
-    def forget(self) -> None:
-        """Close without waiting, which whoever collects garbage must not do."""
-        self._pool.shutdown(wait=False)
-        self._backend.close()
-
-
-def _call(close: Callable[[], None], _described: str) -> None:
-    close()
-
-
-def _gone(described: str) -> ClosedError:
-    return ClosedError(f"the client of {described} is closed: make a new one")

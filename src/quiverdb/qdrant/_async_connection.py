@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from quiverdb.errors import ClosedError
+from quiverdb.holding import THREADS
 from quiverdb.qdrant._client import QdrantClient
 from quiverdb.qdrant._connection import remade
 from quiverdb.qdrant._operation import arguments_of, is_operation
@@ -41,9 +42,6 @@ __all__ = ["AsyncConnection", "Twin"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_THREADS = min(8, max(2, os.cpu_count() or 2))
-"""As many as there are cores; more would fight over the interpreter, and two at least let reads pass a long write."""
-
 
 class Twin(QdrantClient):
     """Do what an asynchronous client is asked for, on its threads."""
@@ -59,7 +57,7 @@ class AsyncConnection:
 
     def __init__(self, client: Twin) -> None:
         self._sync = client
-        self._pool = ThreadPoolExecutor(_THREADS, "quiverdb-async")
+        self._pool = ThreadPoolExecutor(THREADS, "quiverdb-async")
         self._process = os.getpid()
         self._closed = False
         self._begun: set[Future[Any]] = set()
@@ -107,7 +105,7 @@ class AsyncConnection:
         """Take threads of this process, for those of its parent stayed there; so did an embedded database."""
         if self._bridge is None:
             raise self._gone()
-        self._pool = ThreadPoolExecutor(_THREADS, "quiverdb-async")
+        self._pool = ThreadPoolExecutor(THREADS, "quiverdb-async")
         self._begun = set()
         self._process = os.getpid()
 

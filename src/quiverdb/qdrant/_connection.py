@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from quiverdb.database import Database
-from quiverdb.errors import ClosedError, InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.holding import MEMORY, closed_error, release
 from quiverdb.qdrant.request import inference
 from quiverdb.qdrant.request.parse import exact, number
 
@@ -29,7 +29,6 @@ API_VERSION = "1.20.0"
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MEMORY = ":memory:"
 _USE_METHODS = "Use the methods of the client."
 
 
@@ -52,24 +51,13 @@ class _Closed:
         self._described = described
 
     def __getattr__(self, name: str) -> Any:
-        raise _closed_error(self._described)
-
-
-def _closed_error(described: str) -> ClosedError:
-    return ClosedError(f"the client of {described} is closed: make a new one")
+        raise closed_error(self._described)
 
 
 def _open(location: str) -> Database:
     from quiverdb.engine.database import EngineDatabase
 
     return EngineDatabase.open(location)
-
-
-def _release(database: Database, described: str) -> None:
-    """Close the database of a client that nobody closed."""
-    database.close()
-    if described != _MEMORY:
-        warnings.warn(f"a client of {described} was never closed", ResourceWarning, stacklevel=2)
 
 
 class Connection:
@@ -118,16 +106,16 @@ class Connection:
             self._described = repr(database)
             self._database = database
             return
-        if path is None and location != _MEMORY:
+        if path is None and location != MEMORY:
             self._connect(options | kwargs)
             return
         if kwargs:
             raise TypeError(f"an embedded database takes no {', '.join(kwargs)}: they are for connections")
         if cloud_inference:
             raise InvalidInputError("cloud_inference needs a remote server", field="cloud_inference")
-        self._described = _MEMORY if path is None else os.fspath(path)
+        self._described = MEMORY if path is None else os.fspath(path)
         self._database = _open(self._described)
-        self._finalizer = weakref.finalize(self, _release, self._database, self._described)
+        self._finalizer = weakref.finalize(self, release, self._database.close, self._described)
 
     def _connect(self, options: Mapping[str, Any]) -> None:
         """Prepare to ask a server; nothing is sent yet."""
@@ -175,7 +163,7 @@ class Connection:
 
     def _server(self, feature: str) -> Remote:
         if self._closed:
-            raise _closed_error(self._described)
+            raise closed_error(self._described)
         if self._remote is None:
             raise UnsupportedError(feature, "an embedded database", _USE_METHODS)
         return self._remote

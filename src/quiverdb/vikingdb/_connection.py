@@ -7,17 +7,14 @@ from the event loop, and works on a database on threads of its own, so that the 
 from __future__ import annotations
 
 import os
-import warnings
 import weakref
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from quiverdb.errors import ClosedError, InvalidInputError, UnsupportedError
+from quiverdb.errors import InvalidInputError, UnsupportedError
+from quiverdb.holding import MEMORY, Threaded, closed_error, release
 from quiverdb.vikingdb.config import ClientConfig, RetryConfig
 from quiverdb.vikingdb.credentials import Auth
 from quiverdb.vikingdb.operations import OPERATIONS
@@ -27,12 +24,7 @@ if TYPE_CHECKING:
     from quiverdb.database import Database
     from quiverdb.remote.tls import Verify
 
-__all__ = ["MEMORY", "AsyncConnection", "Connection", "Place", "place"]
-
-MEMORY = ":memory:"
-
-_THREADS = min(8, max(2, os.cpu_count() or 2))
-"""As many as there are cores; more would fight over the interpreter, and two at least let reads pass a long write."""
+__all__ = ["AsyncConnection", "Connection", "Place", "place"]
 
 Envelope: TypeAlias = Mapping[str, Any]
 
@@ -127,13 +119,6 @@ class _Embedded:
             self._database.close()
 
 
-def _release(close: Callable[[], None], where: Place) -> None:
-    """Close what a client worked on that nobody closed."""
-    close()
-    if where.path not in (None, MEMORY):
-        warnings.warn(f"a client of {where.described} was never closed", ResourceWarning, stacklevel=2)
-
-
 class Connection:
     """Carry out the operations of a client until it is closed."""
 
@@ -147,7 +132,7 @@ class Connection:
             from quiverdb.vikingdb.transport import Transport
 
             self._backend = Transport(where.config, where.auth)
-        self._finalizer = weakref.finalize(self, _release, self._backend.close, where)
+        self._finalizer = weakref.finalize(self, release, self._backend.close, where.path)
         if where.ping:
             self.ping()
 
@@ -167,7 +152,7 @@ class Connection:
 
     def _open(self) -> Any:
         if self.closed:
-            raise _gone(self.described)
+            raise closed_error(self.described)
         return self._backend
 
     def close(self) -> None:
@@ -187,8 +172,8 @@ class AsyncConnection:
         self._finalizer: weakref.finalize[..., Any] | None = None
         self._ping_first = where.ping
         if where.config is None:
-            self._backend = _Threaded(_Embedded(where))
-            self._finalizer = weakref.finalize(self, _release, self._backend.abandon, where)
+            self._backend = Threaded(_Embedded(where), "quiverdb-vikingdb")
+            self._finalizer = weakref.finalize(self, release, self._backend.forget, where.path)
         else:
             from quiverdb.vikingdb.transport import AsyncTransport
 
@@ -213,7 +198,7 @@ class AsyncConnection:
 
     async def _open(self) -> Any:
         if self.closed:
-            raise _gone(self.described)
+            raise closed_error(self.described)
         if self._ping_first:
             await self.ping()
         return self._backend
@@ -224,35 +209,3 @@ class AsyncConnection:
         if self._finalizer is not None:
             self._finalizer.detach()
         await self._backend.close()
-
-
-class _Threaded:
-    """Let threads carry out operations; a cancelled call has either not begun or comes to its end."""
-
-    def __init__(self, backend: _Embedded) -> None:
-        self._backend = backend
-        self._pool = ThreadPoolExecutor(_THREADS, "quiverdb-vikingdb")
-
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        import asyncio
-
-        method = getattr(self._backend, name)
-
-        def run(*arguments: Any, **named: Any) -> Awaitable[Any]:
-            work = partial(copy_context().run, method, *arguments, **named)
-            return asyncio.wrap_future(self._pool.submit(work))
-
-        return run
-
-    async def close(self) -> None:
-        import asyncio
-
-        await asyncio.to_thread(self.abandon)
-
-    def abandon(self) -> None:
-        self._pool.shutdown()
-        self._backend.close()
-
-
-def _gone(described: str) -> ClosedError:
-    return ClosedError(f"the client of {described} is closed: make a new one")

@@ -31,6 +31,7 @@ ALLOWED_INSIDE = {
     "packing.py": set(),
     "types.py": INNER,
     "database.py": INNER,
+    "derived.py": {"database", *INNER},
     "model": INNER,
     "text": {"text", *INNER},
     "embed": {"embed", "text", *INNER},
@@ -38,8 +39,8 @@ ALLOWED_INSIDE = {
     "wire": {"wire", *INNER},
     "remote": {"remote", "wire", "database", *INNER},
     "qdrant": {"qdrant", "engine", "remote", "wire", "database", "embed", "text", *INNER},
-    "cosdata": {"cosdata", "engine", "remote", "wire", "database", "embed", "text", *INNER},
-    "vikingdb": {"vikingdb", "engine", "remote", "wire", "database", "embed", "text", *INNER},
+    "cosdata": {"cosdata", "engine", "remote", "wire", "database", "derived", "embed", "text", *INNER},
+    "vikingdb": {"vikingdb", "engine", "remote", "wire", "database", "derived", "embed", "text", *INNER},
 }
 """What a package or module of QuiverDB may import of QuiverDB; those left out may import everything."""
 

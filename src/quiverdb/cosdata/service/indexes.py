@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from reprlib import repr as short
 from typing import Any
 
 import msgspec
-import numpy as np
 
+from quiverdb import derived
 from quiverdb.cosdata.errors import ConflictError, NotFoundError, ValidationError
 from quiverdb.cosdata.operations import Arguments
 from quiverdb.cosdata.service.changes import compared
@@ -49,13 +50,12 @@ from quiverdb.model.collection import (
     Quantization,
     Scalar,
     Turbo,
-    VectorPatch,
     VectorSpec,
 )
 from quiverdb.model.filter import Filter, HasVector
-from quiverdb.model.point import DenseColumn, PointId, Points
+from quiverdb.model.point import PointId
 from quiverdb.model.query import Select
-from quiverdb.model.write import CreateFieldIndex, CreateVector, DeleteFieldIndex, DeleteVector, UpdateVectors
+from quiverdb.model.write import CreateFieldIndex, DeleteFieldIndex
 
 __all__ = ["INDEXES"]
 
@@ -172,10 +172,7 @@ def _build(context: Context, state: State, index: DenseIndex) -> None:
     database = context.database
     _drop(database, state.name)
     try:
-        vector, settings = _spec(state.settings.dimension, index)
-        for name in (DENSE, PAST_DENSE):
-            database.write(state.name, [CreateVector(name, vector)])
-        database.update_collection(state.name, CollectionPatch(dict.fromkeys((DENSE, PAST_DENSE), settings)))
+        derived.create(database, state.name, (DENSE, PAST_DENSE), _spec(state.settings.dimension, index))
         _fill(context, state, index)
     except BaseException:
         _drop(database, state.name)
@@ -189,31 +186,21 @@ def _fill(context: Context, state: State, index: DenseIndex) -> None:
     ids: dict[str, list[PointId]] = {DENSE: [], PAST_DENSE: []}
     for record in (record for page in pages for record in page):
         ids[PAST_DENSE if record.payload else DENSE].append(record.id)
-    most = rows_at_once(context, state)
+    most, made = rows_at_once(context, state), partial(compared, index)
     for name, listed in ids.items():
-        for start in range(0, len(listed), most):
-            records = context.database.retrieve(
-                state.name, listed[start : start + most], with_payload=False, with_vectors=(RAW,)
-            )
-            rows = np.array([(record.vectors or {})[RAW] for record in records], np.float32)
-            points = Points([record.id for record in records], {name: DenseColumn(compared(index, rows))})
-            context.database.write(state.name, [UpdateVectors(points)])
+        derived.fill(context.database, state.name, listed, RAW, name, at_once=most, made=made)
 
 
 def _drop(database: Database, name: str) -> None:
-    there = database.info(name).spec.vectors
-    for vector in (DENSE, PAST_DENSE):
-        if vector in there:
-            database.write(name, [DeleteVector(vector)])
+    derived.drop(database, name, (DENSE, PAST_DENSE))
 
 
-def _spec(dimension: int, index: DenseIndex) -> tuple[VectorSpec, VectorPatch]:
-    """Return a vector to create, and what is set afterwards: a Qdrant server takes no more with its creation."""
+def _spec(dimension: int, index: DenseIndex) -> VectorSpec:
     properties = index.quantization.get("properties") or {}
     codes, datatype = _CODES[properties.get("data_type", "f32")]
     links = max(index.neighbors_count, math.ceil(index.level_0_neighbors_count / 2))
     graph = HnswSpec(m=links, ef_construct=max(index.ef_construction, _LEAST_CONSTRUCTION))
-    return VectorSpec(dimension, _METRICS[index.metric][0], datatype), VectorPatch(hnsw=graph, quantization=codes)
+    return VectorSpec(dimension, _METRICS[index.metric][0], datatype, hnsw=graph, quantization=codes)
 
 
 # What requests ask for

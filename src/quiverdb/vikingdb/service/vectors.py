@@ -7,12 +7,9 @@ this name drops it.
 
 from __future__ import annotations
 
-import msgspec
-import numpy as np
-
+from quiverdb import derived
 from quiverdb.database import Database, ScrollRequest, pages
 from quiverdb.model.collection import (
-    CollectionPatch,
     Datatype,
     Distance,
     FieldIndex,
@@ -21,12 +18,10 @@ from quiverdb.model.collection import (
     Product,
     Quantization,
     Scalar,
-    VectorPatch,
     VectorSpec,
 )
 from quiverdb.model.filter import Filter, HasVector
-from quiverdb.model.point import DenseColumn, Points
-from quiverdb.model.write import CreateFieldIndex, CreateVector, DeleteFieldIndex, DeleteVector, UpdateVectors
+from quiverdb.model.write import CreateFieldIndex, DeleteFieldIndex
 from quiverdb.vikingdb.service.definitions import SCALARS
 from quiverdb.vikingdb.service.layout import GEO, RAW, TIME, Field, Index, Schema, VectorIndex, dense_name
 from quiverdb.vikingdb.service.rows import dense_size
@@ -76,30 +71,15 @@ def add_vectors(database: Database, schema: Schema, index: Index) -> None:
         return
     name, vector = stored_name(schema), dense_name(index.index_name)
     drop_vectors(database, schema, index)
-    spec = vector_spec(index.vector_index, size)
-    graph = VectorPatch(hnsw=spec.hnsw, quantization=spec.quantization)
-    # a Qdrant server takes the settings of the graph in a request of their own
-    database.write(name, [CreateVector(vector, msgspec.structs.replace(spec, hnsw=None, quantization=None))])
-    database.update_collection(name, CollectionPatch(vectors={vector: graph}))
-    _fill(database, name, vector, size)
-
-
-def _fill(database: Database, name: str, vector: str, size: int) -> None:
-    """Copy the raw vectors; rows are listed first, since writing reorders them."""
+    derived.create(database, name, [vector], vector_spec(index.vector_index, size))
     listing = ScrollRequest(Filter(must=(HasVector(RAW),)), _LISTED, with_payload=False)
     ids = [record.id for page in pages(database, name, listing) for record in page]
-    most = max(1, _NUMBERS // size)
-    for start in range(0, len(ids), most):
-        rows = database.retrieve(name, ids[start : start + most], with_payload=False, with_vectors=(RAW,))
-        column = DenseColumn(np.array([(row.vectors or {})[RAW] for row in rows], np.float32))
-        database.write(name, [UpdateVectors(Points([row.id for row in rows], {vector: column}))])
+    derived.fill(database, name, ids, RAW, vector, at_once=max(1, _NUMBERS // size))
 
 
 def drop_vectors(database: Database, schema: Schema, index: Index) -> None:
     """Remove what an index compares, if it is there."""
-    name, vector = stored_name(schema), dense_name(index.index_name)
-    if vector in database.info(name).spec.vectors:
-        database.write(name, [DeleteVector(vector)])
+    derived.drop(database, stored_name(schema), [dense_name(index.index_name)])
 
 
 def declare_fields(database: Database, schema: Schema) -> None:
